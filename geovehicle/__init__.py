@@ -1,0 +1,91 @@
+"""Every vehicle of an orthophoto as a polygon on the map.
+
+The names below are imported when they are first used, so that ``import
+geovehicle`` costs nothing::
+
+    import geovehicle
+
+    found = geovehicle.detect(["ortho.tif"])
+    geovehicle.write(found.vehicles, Path("vehicles.gpkg"))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from geovehicle.data.coco import LabelledImage, read_coco
+    from geovehicle.data.synthetic import render_scene
+    from geovehicle.detection import Detected, detect
+    from geovehicle.detections import Detections
+    from geovehicle.errors import GeoVehicleError
+    from geovehicle.evaluation import Report, evaluate
+    from geovehicle.export.preview import draw_preview
+    from geovehicle.export.writers import write
+    from geovehicle.georeference import GeoGrid
+    from geovehicle.model.detector import VehicleDetector
+    from geovehicle.raster.rasterio_source import open_raster
+    from geovehicle.settings import DetectorConfig, DetectSettings, TrainSettings
+    from geovehicle.training import Recipe, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DetectSettings",
+    "Detected",
+    "Detections",
+    "DetectorConfig",
+    "GeoGrid",
+    "GeoVehicleError",
+    "LabelledImage",
+    "Recipe",
+    "Report",
+    "TrainSettings",
+    "VehicleDetector",
+    "__version__",
+    "detect",
+    "draw_preview",
+    "evaluate",
+    "open_raster",
+    "read_coco",
+    "render_scene",
+    "train",
+    "write",
+]
+
+_HOMES = {
+    "DetectSettings": "settings",
+    "Detected": "detection",
+    "Detections": "detections",
+    "DetectorConfig": "settings",
+    "GeoGrid": "georeference",
+    "GeoVehicleError": "errors",
+    "LabelledImage": "data.coco",
+    "Recipe": "training",
+    "Report": "evaluation",
+    "TrainSettings": "settings",
+    "VehicleDetector": "model.detector",
+    "detect": "detection",
+    "draw_preview": "export.preview",
+    "evaluate": "evaluation",
+    "open_raster": "raster.rasterio_source",
+    "read_coco": "data.coco",
+    "render_scene": "data.synthetic",
+    "train": "training",
+    "write": "export.writers",
+}
+"""The module of each public name."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

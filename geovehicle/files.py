@@ -1,0 +1,133 @@
+"""Files that are complete or not there: written beside their target, then moved over it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from geovehicle.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@contextmanager
+def replacing(path: Path, sidecars: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a path to write to; what was written replaces ``path`` when the block ends well.
+
+    The yielded path has the target's own name, in a hidden temporary folder
+    beside the target: drivers see the right suffix and layer name, whatever they
+    leave there (journals, half a file) disappears with it, and moving never
+    crosses a file system.  The content is flushed to the disk before the move, so
+    that a loss of power leaves the old file or the new one.  Links are followed.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The target.  Whatever happens in the block, an existing file stays as it
+        is until its successor is complete.
+    sidecars : sequence of str
+        Suffixes of the files that belong to the target, such as ``".shx"``.
+        Those that the block wrote are moved too, before the target itself; old
+        ones that it did not write are removed, for they describe the old file.
+
+    Yields
+    ------
+    pathlib.Path
+        Where to write.
+
+    Raises
+    ------
+    OutputError
+        Where an :class:`OSError` occurs, in the block as well: the block should
+        do nothing but write.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        with _folder_beside(target) as folder:
+            new = folder / target.name
+            yield new
+            _flush([new, *(new.with_suffix(suffix) for suffix in sidecars)])
+            _exchange(new, target, sidecars)
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+def check_writable(path: Path, overwrite: bool = False) -> None:
+    """Make sure that ``path`` can be written, before the work that leads to it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file that is going to be written by :func:`replacing`.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        Where the folder is missing or cannot be written, where ``path`` is a
+        folder, or where it exists and ``overwrite`` is false.
+    """
+    try:
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            raise OutputError(f"there is no folder {folder}; create it or write elsewhere")
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; name a file in it")
+        if path.exists() and not overwrite:
+            raise OutputError(f"{path} exists; add --overwrite to replace it")
+        with _folder_beside(path):
+            pass  # permission bits do not tell of access lists and read-only mounts
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder on the file system of ``path``, links followed."""
+    parent = Path(os.path.realpath(path)).parent
+    prefix = f".geovehicle-{os.getpid()}-"
+    with TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _flush(files: Sequence[Path]) -> None:
+    """Wait until the content of the files that exist is on the disk."""
+    for file in files:
+        if file.exists():
+            with file.open("r+b") as stream:
+                os.fsync(stream.fileno())
+
+
+def _exchange(new: Path, target: Path, sidecars: Sequence[str]) -> None:
+    """Put the new files in place of the old, the target last: all of them or none."""
+    aside = new.parent / ".replaced"
+    aside.mkdir()
+    placed: list[Path] = []
+    try:
+        for suffix in sidecars:
+            old, successor = target.with_suffix(suffix), new.with_suffix(suffix)
+            if old.exists():
+                old.replace(aside / old.name)
+            if successor.exists():
+                successor.replace(old)
+                placed.append(old)
+        new.replace(target)
+    except BaseException:  # an interrupt must not take the old sidecars along
+        for file in placed:
+            file.unlink()
+        for file in aside.iterdir():
+            file.replace(target.parent / file.name)
+        raise
+
+
+def _output_error(path: Path, error: OSError) -> OutputError:
+    reason = error.strerror or str(error)
+    return OutputError(
+        f"cannot write {path}: {reason};"
+        " see to the folder's space and permissions or write elsewhere"
+    )

@@ -1,0 +1,266 @@
+"""Every number and default of geovehicle, in frozen dataclasses, each with its source.
+
+A field made by :func:`setting` carries its help text, so that a command line
+option (``geovehicle.cli.options.options_of``) and the API share one default and
+one description.
+
+References
+----------
+.. [1] M. Y. Yang, W. Liao, X. Li, Y. Cao, B. Rosenhahn, "Vehicle Detection in
+   Aerial Images", Photogrammetric Engineering & Remote Sensing 85(4), 2019.
+.. [2] T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
+.. [3] S. Ren et al., "Faster R-CNN", NeurIPS 2015.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from geovehicle.errors import SettingsError
+
+LossName = Literal["focal", "cross-entropy"]
+BackboneName = Literal["resnet50", "resnet50v2"]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+PrecisionName = Literal["auto", "float32", "bfloat16"]
+
+LONGEST_VEHICLE_M = 20.0
+"""Patches overlap by this much, so that one of them sees each vehicle whole:
+an articulated bus is 18 m long, an EU lorry with trailer 18.75 m."""
+
+WIDEST_VEHICLE_M = 3.2
+"""A square of this size that is black in every band is no dark vehicle but the
+outside of a flight: road vehicles are at most 2.55 m (EU) or 2.6 m (US) wide."""
+
+BLACK_LEVEL = 6
+"""8-bit level up to which a pixel counts as black; JPEG noise lifts pure black
+by a few levels."""
+
+GSD_TOLERANCE = 0.05
+"""Rasters within 5 % of the model's GSD are read as they are: the detector is
+trained over a scale range many times wider, and unresampled pixels are exact."""
+
+SEAM_BAND_M = 2.0
+"""Half-width of the band along core borders in which a vehicle may be reported
+by two neighbouring patches: far above the detector's jitter of the centre."""
+
+SEAM_IOU = 0.5
+"""Boxes of two patches that overlap by more are two views of one vehicle: views
+differ by a few pixels, diagonal neighbours in a car park overlap by up to 0.45."""
+
+STRETCH_PERCENTILES = (2.0, 98.0)
+"""Cumulative cut of the linear stretch to 8 bits, the default of QGIS."""
+
+
+def setting(default: Any, help: str, **metadata: Any) -> Any:
+    """Return a dataclass field with a default, a help text and option hints."""
+    return field(default=default, metadata={"help": help, **metadata})
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """The architecture and losses of a detector; the defaults are the paper's [1]_.
+
+    Boxes are in pixels of the training GSD.  A checkpoint stores this object, so
+    detection cannot disagree with training.
+    """
+
+    backbone: BackboneName = "resnet50"
+    """ResNet-50 [1]_; ``resnet50v2`` is its pre-activation form."""
+    skip_connection: bool = True
+    """Fuse conv4 with the upsampled conv5 (the paper's first change)."""
+    rpn_loss: LossName = "focal"
+    """Objectness loss (the paper's second change)."""
+    head_loss: LossName = "focal"
+    """Classification loss of the head (the paper's third change)."""
+    focal_gamma: float = 2.0
+    """Focusing parameter of both focal losses [1]_, [2]_."""
+    prior: float = 0.01
+    """Foreground probability at the start of training: biases of the focal
+    classifiers are set to -log((1 - prior) / prior) [2]_."""
+    conv5_channels: int = 1024
+    """conv5 is reduced from 2048 to this by a 1x1 convolution [1]_: the width of
+    conv4, with which it is fused."""
+    feature_channels: int = 1024
+    """Channels that the RPN and the head see; fewer than the fused map's 1024 puts
+    one linear 1x1 projection before both, and head and RPN become lighter."""
+    rpn_channels: int = 1024
+    """Width of the 3x3 convolution of the RPN."""
+    head_channels: int = 1024
+    """Width of the two fully connected layers of the head."""
+    anchor_sizes: tuple[int, ...] = (30, 50, 70)
+    """Square root of the anchor areas, pixels [1]_."""
+    anchor_ratios: tuple[float, ...] = (1.0, 2.0, 0.5)
+    """Height over width of the anchors [1]_."""
+    rpn_positive_iou: float = 0.7
+    """Anchors above it are positive [1]_."""
+    rpn_negative_iou: float = 0.1
+    """Anchors below it are negative [1]_; those between take no part."""
+    rpn_batch: int = 128
+    """Anchors in a mini-batch of an image: 64 positive, 64 negative [1]_."""
+    rpn_positive_fraction: float = 0.5
+    drop_border_anchors: bool = True
+    """Leave anchors that cross the image border out of training [1]_, [3]_."""
+    rpn_regression_weight: float = 15.0
+    """The paper's lambda [1]_."""
+    rpn_nms_iou: float = 0.7
+    """[3]_"""
+    rpn_top_n_train: int = 2000
+    """Proposals kept after NMS in training [3]_."""
+    rpn_top_n: int = 300
+    """Proposals kept after NMS in detection [3]_."""
+    head_batch: int = 128
+    """Proposals in a mini-batch of an image [3]_."""
+    head_positive_fraction: float = 0.25
+    """One positive in four, the paper's 1 : 3 [1]_."""
+    head_positive_iou: float = 0.5
+    """[3]_"""
+    head_regression_weight: float = 1.0
+    """The paper's lambda 2 [1]_."""
+    roi_size: int = 7
+    """Cells a side of a pooled proposal [3]_."""
+    detections_per_patch: int = 300
+    score_threshold: float = 0.5
+    """Detections below it are not reported unless the user asks for them."""
+    nms_iou: float = 0.3
+    """Of two detections that overlap by more, the better one stays."""
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("backbone", get_args(BackboneName)),
+            ("rpn_loss", get_args(LossName)),
+            ("head_loss", get_args(LossName)),
+        ):
+            if getattr(self, name) not in allowed:
+                raise SettingsError(
+                    f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
+                )
+        for name in ("anchor_sizes", "anchor_ratios"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """What the paper states about data, training and evaluation [1]_."""
+
+    detector: DetectorConfig = DetectorConfig()
+    gsd: float = 0.10
+    """Ground sampling distance of the ITCVD images, metres."""
+    patch_height: int = 674
+    patch_width: int = 752
+    """Patch size, pixels."""
+    rpn_learning_rate: float = 1e-5
+    evaluation_iou: float = 0.3
+    """A detection with at least this IoU to an unmatched vehicle is true."""
+
+
+PAPER = PaperSettings()
+
+FASTER_RCNN = DetectorConfig(
+    skip_connection=False, rpn_loss="cross-entropy", head_loss="cross-entropy"
+)
+"""The baseline: what the paper changes, changed back."""
+
+DEFAULT_DETECTOR = DetectorConfig(
+    backbone="resnet50v2",
+    feature_channels=256,
+    rpn_channels=512,
+    head_channels=512,
+    anchor_sizes=(24, 40, 64, 110),
+    rpn_negative_iou=0.3,
+    rpn_positive_iou=0.6,
+    rpn_batch=256,
+    drop_border_anchors=False,
+    rpn_regression_weight=1.0,
+    rpn_top_n_train=1000,
+    head_regression_weight=0.5,
+    rpn_top_n=1500,
+    detections_per_patch=1000,
+)
+"""The detector of the shipped weights: the paper's network with a lighter head
+(70 MB in float16), a fourth anchor size for buses, and limits that fit a full
+car park in one patch."""
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """How a raster is searched; every field is an option of ``geovehicle detect``."""
+
+    score: float | None = setting(
+        None,
+        "Lowest score of a reported vehicle, 0 to 1.  [default: the weights' own]",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    nms: float | None = setting(
+        None,
+        "Of two detections whose IoU is above this the better one stays, 0 to 1."
+        "  [default: the weights' own]",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    bands: tuple[int, ...] | None = setting(
+        None,
+        "Bands used as red,green,blue, from 1, such as 4,3,2; a single band is grey."
+        "  [default: by colour interpretation]",
+    )
+    gsd: float | None = setting(
+        None,
+        "Ground sampling distance of the rasters in metres, where their CRS is missing or wrong.",
+        minimum=0.0,
+        open_minimum=True,
+    )
+    patch: int = setting(1024, "Side of a patch in pixels of the model's GSD.", minimum=256)
+    overlap: float = setting(
+        LONGEST_VEHICLE_M,
+        "Overlap of neighbouring patches in metres: the longest vehicle.",
+        minimum=0.0,
+    )
+    batch: int = setting(1, "Patches that go through the detector together.", minimum=1)
+    device: DeviceName = setting("auto", "Where the detector runs.")
+    precision: PrecisionName = setting(
+        "auto", "Arithmetic of the detector; auto takes bfloat16 where it is fast."
+    )
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a detector is trained.
+
+    The fields with a help text are options of ``geovehicle train``.
+    """
+
+    iterations: int = setting(3000, "Optimiser steps.", minimum=1)
+    batch: int = setting(4, "Crops a step.", minimum=1)
+    crop: int = setting(512, "Side of a training crop in pixels.", minimum=64)
+    gsd: float = setting(
+        0.10, "Ground sampling distance that the model works at, metres.", minimum=0.001
+    )
+    learning_rate: float = setting(
+        2e-4, "Peak learning rate of AdamW.", minimum=0.0, open_minimum=True
+    )
+    synthetic: float = setting(
+        0.25, "Share of rendered views among the views.", minimum=0.0, maximum=1.0
+    )
+    seed: int = setting(0, "Seed of every random choice.", minimum=0)
+    workers: int = setting(1, "Processes that prepare crops.", minimum=0)
+    save_every: int = setting(250, "Iterations between two checkpoints.", minimum=1)
+    device: DeviceName = setting("auto", "Where the model is trained.")
+    precision: PrecisionName = setting(
+        "auto", "Arithmetic of the model; auto takes bfloat16 where it is fast."
+    )
+    warm_up: int = 100
+    """Iterations over which the learning rate rises."""
+    weight_decay: float = 0.05
+    backbone_factor: float = 0.3
+    """The learning rate of ImageNet's layers is this much of the others'."""
+    gradient_norm: float = 5.0
+    """Gradients are clipped to this norm."""
+    ema_half_life: float = 150.0
+    """Iterations after which a weight's share in the moving average has halved."""
+    calibration: int = 16
+    """Batches on which the averaged weights' batch statistics are measured."""
+    scales: tuple[float, float] = (0.7, 1.5)
+    """Range of the random scale."""
+    tiled: float = 0.5
+    """Share of crops that are put together from four views."""

@@ -1,0 +1,63 @@
+"""The numbers of the paper, as they stand there, and what settings refuse."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from geovehicle.errors import SettingsError
+from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig
+
+
+def test_paper_states_its_data_and_evaluation() -> None:
+    assert (PAPER.patch_height, PAPER.patch_width) == (674, 752)
+    assert PAPER.gsd == 0.10
+    assert PAPER.rpn_learning_rate == 1e-5
+    assert PAPER.evaluation_iou == 0.3
+
+
+def test_paper_states_its_network() -> None:
+    paper = PAPER.detector
+    assert paper.backbone == "resnet50"
+    assert paper.skip_connection
+    assert paper.conv5_channels == 1024
+    assert paper.feature_channels == 1024
+    assert paper.anchor_sizes == (30, 50, 70)
+    assert sorted(paper.anchor_ratios) == [0.5, 1.0, 2.0]
+    assert paper.drop_border_anchors
+
+
+def test_paper_states_its_losses_and_sampling() -> None:
+    paper = PAPER.detector
+    assert (paper.rpn_loss, paper.head_loss) == ("focal", "focal")
+    assert paper.focal_gamma == 2.0
+    assert paper.prior == 0.01
+    assert (paper.rpn_positive_iou, paper.rpn_negative_iou) == (0.7, 0.1)
+    assert paper.rpn_batch * paper.rpn_positive_fraction == 64
+    assert paper.rpn_batch * (1 - paper.rpn_positive_fraction) == 64
+    assert paper.rpn_regression_weight == 15
+    assert paper.head_regression_weight == 1
+    assert paper.head_positive_fraction == 1 / (1 + 3)
+
+
+def test_baseline_changes_back_what_the_paper_changes() -> None:
+    assert not FASTER_RCNN.skip_connection
+    assert (FASTER_RCNN.rpn_loss, FASTER_RCNN.head_loss) == ("cross-entropy", "cross-entropy")
+
+
+def test_default_detector_keeps_the_three_changes() -> None:
+    assert DEFAULT_DETECTOR.skip_connection
+    assert (DEFAULT_DETECTOR.rpn_loss, DEFAULT_DETECTOR.head_loss) == ("focal", "focal")
+    assert DEFAULT_DETECTOR.focal_gamma == 2.0
+
+
+@pytest.mark.parametrize("field", ["backbone", "rpn_loss", "head_loss"])
+def test_unknown_names_are_refused_with_the_choices(field: str) -> None:
+    with pytest.raises(SettingsError, match="choose one of"):
+        DetectorConfig(**{field: "vgg"})  # type: ignore[arg-type]
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        PAPER.detector.focal_gamma = 0.0  # type: ignore[misc]
