@@ -1,0 +1,149 @@
+"""The raster factory, and where real data is found."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import settings
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import NotGeoreferencedWarning
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rasterio.control import GroundControlPoint
+
+settings.register_profile("geovehicle", deadline=None)  # a busy machine is no failure
+settings.load_profile("geovehicle")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@dataclass(frozen=True)
+class RasterRecipe:
+    """Everything a raster can be; the default is plain 10 cm RGB in the Netherlands."""
+
+    width: int = 96
+    height: int = 64
+    count: int = 3
+    dtype: str = "uint8"
+    pixels: NDArray[Any] | None = None
+    """(count, height, width), or (height, width) for one band; noise by default."""
+    crs: str | None = "EPSG:28992"
+    gsd: tuple[float, float] = (0.1, 0.1)
+    """Pixel size in CRS units along columns and rows; negative rows are south-up."""
+    angle: float = 0.0
+    shear: float = 0.0
+    """Degrees."""
+    origin: tuple[float, float] = (130_000.0, 455_000.0)
+    transform: Affine | None = None
+    """In place of gsd, angle, shear and origin."""
+    located: bool = True
+    nodata: float | None = None
+    mask: NDArray[np.bool_] | None = None
+    """Written as a mask band inside the file."""
+    alpha: NDArray[np.uint8] | None = None
+    """Written as one more band."""
+    colours: Sequence[ColorInterp] | None = None
+    palette: Mapping[int, tuple[int, int, int, int]] | None = None
+    gcps: Sequence[GroundControlPoint] = ()
+    rpcs: Any = None
+    overviews: Sequence[int] = ()
+    creation: Mapping[str, Any] = field(default_factory=dict)
+
+    def affine(self) -> Affine:
+        """Return the geotransform."""
+        if self.transform is not None:
+            return self.transform
+        parts = (
+            Affine.translation(*self.origin),
+            Affine.rotation(self.angle),
+            Affine.shear(self.shear),
+            Affine.scale(self.gsd[0], -self.gsd[1]),
+        )
+        product = Affine.identity()
+        with warnings.catch_warnings():  # affine 3 prefers @, which affine 2 has not
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            for part in parts:
+                product = product * part
+        return product
+
+    def array(self) -> NDArray[Any]:
+        """Return the pixels, (count, height, width)."""
+        if self.pixels is not None:
+            return np.atleast_3d(self.pixels.T).T if self.pixels.ndim == 2 else self.pixels
+        noise = np.random.default_rng(0).integers(20, 236, (self.count, self.height, self.width))
+        return noise.astype(self.dtype)
+
+    def write(self, path: Path) -> Path:
+        """Write the raster in the format that the name asks for."""
+        pixels = self.array()
+        bands = pixels if self.alpha is None else np.concatenate([pixels, self.alpha[None]])
+        profile = {
+            "count": len(bands),
+            "height": bands.shape[1],
+            "width": bands.shape[2],
+            "dtype": bands.dtype,
+            "crs": self.crs,
+            "nodata": self.nodata,
+            **self.creation,
+        }
+        if self.palette is not None:
+            profile["photometric"] = "palette"
+        if self.located and not self.gcps:
+            profile["transform"] = self.affine()
+        with warnings.catch_warnings(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, "w", **profile) as raster:
+                self._fill(raster, bands)
+            if self.overviews:
+                with rasterio.open(path, "r+") as raster:
+                    raster.build_overviews(self.overviews, Resampling.average)
+        return path
+
+    def _fill(self, raster: Any, bands: NDArray[Any]) -> None:
+        if self.colours is not None:
+            raster.colorinterp = self.colours
+        elif self.alpha is not None:
+            raster.colorinterp = [*raster.colorinterp[:-1], ColorInterp.alpha]
+        raster.write(bands)
+        if self.palette is not None:
+            raster.write_colormap(1, self.palette)
+        if self.mask is not None:
+            raster.write_mask(self.mask)
+        if self.gcps:
+            raster.gcps = list(self.gcps), rasterio.crs.CRS.from_user_input(self.crs)
+        if self.rpcs is not None:
+            raster.rpcs = self.rpcs
+
+
+MakeRaster = Callable[..., Path]
+
+
+@pytest.fixture
+def make_raster(tmp_path: Path) -> MakeRaster:
+    """Return a function that writes a raster and returns its path.
+
+    It takes a file name, "scene.tif" by default, and the fields of
+    ``RasterRecipe`` as keywords.
+    """
+
+    def make(name: str = "scene.tif", **recipe: Any) -> Path:
+        return RasterRecipe(**recipe).write(tmp_path / name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real data, or skip the test."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"real data is absent ({SHARED_DATA})")
+    return SHARED_DATA
