@@ -1,0 +1,1 @@
+"""Detections as GIS layers and pictures: the way out of geovehicle."""

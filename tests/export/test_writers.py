@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+from pyogrio.errors import DataSourceError, FeatureError
+
+from geovehicle.errors import OutputError
+from geovehicle.export import writers
+from geovehicle.export.writers import FORMATS, check_target, write
+
+SUFFIXES = [*FORMATS, ".GPKG", ".SHP", ".GeoJSON"]
+
+
+def layer(rows: int = 3, crs: int | None = 28992) -> gpd.GeoDataFrame:
+    lefts = 155000 + 10.0 * np.arange(rows)
+    columns = {
+        "id": np.arange(1, rows + 1),
+        "score": np.linspace(0.5, 0.9876, rows),
+        "label": np.full(rows, "vehicle", object),
+        "source": np.full(rows, "Übersicht.tif", object),
+    }
+    boxes = shapely.box(lefts, 463000, lefts + 4.5, 463002)
+    frame = gpd.GeoDataFrame(columns, geometry=boxes, crs=crs)
+    return frame.astype({"label": "str", "source": "str"})
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_layer_comes_back_as_it_was_written(tmp_path, suffix):
+    frame, path = layer(), tmp_path / f"out{suffix}"
+    write(frame, path)
+    assert path.name in names(tmp_path)
+    found = gpd.read_file(path)
+    assert found.columns.tolist() == frame.columns.tolist()
+    for name in ("id", "score", "label", "source"):
+        assert found[name].tolist() == frame[name].tolist()
+    back = found.to_crs(frame.crs)
+    assert (back.geometry.symmetric_difference(frame.geometry).area < 0.02).all()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_empty_layer_keeps_fields_and_crs(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    write(layer(0), path)
+    info = pyogrio.read_info(path)
+    assert info["features"] == 0
+    geographic = "json" in suffix.lower()
+    assert info["crs"] == ("EPSG:4326" if geographic else "EPSG:28992")
+    if not geographic:  # GeoJSON has no place for them
+        assert info["geometry_type"] == "Polygon"
+        assert info["fields"].tolist() == ["id", "score", "label", "source"]
+        assert info["ogr_types"] == ["OFTInteger64", "OFTReal", "OFTString", "OFTString"]
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_the_crs_and_the_coordinates_are_the_frame_s_own(tmp_path, suffix):
+    frame = layer()
+    write(frame, tmp_path / f"out{suffix}")
+    found = gpd.read_file(tmp_path / f"out{suffix}")
+    assert found.crs.to_epsg() == 28992
+    assert found.geometry.geom_equals(frame.geometry).all()
+
+
+def test_the_geopackage_has_one_layer_of_polygons(tmp_path):
+    write(layer(), tmp_path / "out.gpkg")
+    assert pyogrio.list_layers(tmp_path / "out.gpkg").tolist() == [["vehicles", "Polygon"]]
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_without_a_crs_the_layer_has_none(tmp_path, suffix):
+    write(layer(crs=None), tmp_path / f"out{suffix}")
+    assert gpd.read_file(tmp_path / f"out{suffix}").crs is None
+
+
+def test_geojson_is_wgs84_and_counter_clockwise(tmp_path):
+    frame, path = layer(), tmp_path / "out.geojson"
+    clockwise = frame.set_geometry(frame.geometry.reverse())
+    assert {ring.is_ccw for ring in (*frame.exterior, *clockwise.exterior)} == {True, False}
+    for number, turned in enumerate((frame, clockwise)):
+        write(turned, path, overwrite=bool(number))
+        document = json.loads(path.read_text())
+        assert "crs" not in document
+        rings = [feature["geometry"]["coordinates"][0] for feature in document["features"]]
+        assert all(shapely.LinearRing(ring).is_ccw for ring in rings)
+        # the church tower of Amersfoort, origin of the Dutch grid
+        assert np.min(rings[0], axis=0) == pytest.approx([5.387206, 52.155172], abs=1e-5)
+
+
+def test_geojson_coordinates_are_precise_to_a_millimetre(tmp_path):
+    frame = layer()
+    write(frame, tmp_path / "out.geojson")
+    found = gpd.read_file(tmp_path / "out.geojson")
+    exact = np.sort(shapely.get_coordinates(frame.to_crs(4326).geometry), axis=0)
+    written = np.sort(shapely.get_coordinates(found.geometry), axis=0)
+    error = np.abs(exact - written).max()
+    assert 0 < error < 0.6e-8  # degrees: half of 1.1 mm
+
+
+def test_geojson_without_a_crs_is_refused(tmp_path):
+    with pytest.raises(OutputError, match=r"has no CRS; write a \.gpkg"):
+        write(layer(crs=None), tmp_path / "out.geojson")
+    assert names(tmp_path) == set()
+
+
+def test_geojson_out_of_reach_of_wgs84_is_refused(tmp_path):
+    utm = layer(crs=32631)
+    frame = utm.set_geometry(utm.translate(1e12))
+    with pytest.raises(OutputError, match=r"does not reach; write a \.gpkg"):
+        write(frame, tmp_path / "out.geojson")
+    local = layer(crs=None).set_crs('LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(OutputError, match=r"does not reach; write a \.gpkg"):
+        write(local, tmp_path / "out.geojson")
+
+
+def test_a_shapefile_has_its_sidecars_in_utf8(tmp_path):
+    write(layer(), tmp_path / "out.shp")
+    assert names(tmp_path) == {f"out{end}" for end in (".shp", ".shx", ".dbf", ".prj", ".cpg")}
+    assert (tmp_path / "out.cpg").read_text() == "UTF-8"
+
+
+def test_overwriting_a_shapefile_removes_what_described_the_old_one(tmp_path):
+    for suffix in (".shp", ".prj", ".qpj", ".qix", ".sbn", ".sbx", ".qml"):
+        (tmp_path / f"out{suffix}").write_text("old")
+    write(layer(crs=None), tmp_path / "out.shp", overwrite=True)
+    # the style of the user stays, the old projection does not
+    assert names(tmp_path) == {f"out{end}" for end in (".shp", ".shx", ".dbf", ".cpg", ".qml")}
+    assert len(gpd.read_file(tmp_path / "out.shp")) == 3
+
+
+def test_long_field_names_do_not_fit_a_shapefile(tmp_path):
+    frame = layer().rename(columns={"source": "source_raster"})
+    with pytest.raises(OutputError, match=r"source_raster: 10 letters at most; write a \.gpkg"):
+        write(frame, tmp_path / "out.shp")
+    write(frame, tmp_path / "out.gpkg")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 500])
+@pytest.mark.parametrize("rounded", [False, True])
+def test_the_size_of_a_shapefile_is_known_beforehand(tmp_path, rows, rounded):
+    frame = layer(rows)
+    if rounded:  # many points: .shp is larger than .dbf
+        frame = frame.set_geometry(frame.buffer(1))
+    write(frame, tmp_path / "out.shp")
+    largest = max((tmp_path / f"out{end}").stat().st_size for end in (".shp", ".dbf"))
+    size = writers._shapefile_size(frame)
+    assert largest <= size <= largest * 1.1 + 1000
+
+
+def test_a_shapefile_stays_below_2_gb(tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "_shapefile_size", lambda frame: 2**31)
+    with pytest.raises(OutputError, match=r"pass 2 GB with its 3 vehicles; write a \.gpkg"):
+        write(layer(), tmp_path / "out.shp")
+    write(layer(), tmp_path / "out.gpkg")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_an_existing_file_is_replaced_only_on_demand(tmp_path, suffix):
+    path = tmp_path / f"out{suffix}"
+    write(layer(2), path)
+    with pytest.raises(OutputError, match="--overwrite"):
+        write(layer(3), path)
+    assert len(gpd.read_file(path)) == 2
+    write(layer(3), path, overwrite=True)
+    assert len(gpd.read_file(path)) == 3
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("failure", [FeatureError("disk I/O\nerror"), OSError(28, "No space")])
+def test_an_existing_file_survives_a_failure_midway(tmp_path, monkeypatch, suffix, failure):
+    path = tmp_path / f"out{suffix}"
+    write(layer(2), path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    genuine = pyogrio.write_dataframe
+
+    def failing(frame, path, **options):
+        genuine(frame, path, **options)
+        raise failure
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", failing)
+    with pytest.raises(OutputError, match=re.escape(f"cannot write {path}: ")) as caught:
+        write(layer(3), path, overwrite=True)
+    assert "\n" not in str(caught.value)
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_message_of_the_driver_names_the_output_not_the_temporary(tmp_path, monkeypatch):
+    def failing(frame, path, **options):
+        raise DataSourceError(f"{path}: failed")
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", failing)
+    with pytest.raises(OutputError, match=r"out\.gpkg: failed; see to") as caught:
+        write(layer(), tmp_path / "out.gpkg")
+    assert ".geovehicle-" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("suffix", "kept"), [(".dbf", -180), (".dbf", 1), (".shp", -180)])
+def test_a_file_that_the_driver_left_incomplete_is_noticed(tmp_path, monkeypatch, suffix, kept):
+    genuine = pyogrio.write_dataframe
+
+    def truncating(frame, path, **options):
+        genuine(frame, path, **options)
+        part = Path(path).with_suffix(suffix)
+        part.write_bytes(part.read_bytes()[:kept])
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", truncating)
+    with pytest.raises(OutputError, match=r"out\.shp"):
+        write(layer(), tmp_path / "out.shp")
+    assert names(tmp_path) == set()
+
+
+def test_an_unknown_suffix_is_answered_with_the_known_ones(tmp_path):
+    for name in ("out.tif", "out", "out.Shp"):
+        with pytest.raises(OutputError, match=r"\.gpkg, \.shp, \.geojson, \.json"):
+            check_target(tmp_path / name)
+
+
+def test_the_target_is_checked_as_any_file(tmp_path):
+    check_target(tmp_path / "out.gpkg")
+    with pytest.raises(OutputError, match="create it"):
+        check_target(tmp_path / "missing" / "out.gpkg")
+    (tmp_path / "out.gpkg").touch()
+    with pytest.raises(OutputError, match="--overwrite"):
+        check_target(tmp_path / "out.gpkg")
+    check_target(tmp_path / "out.gpkg", overwrite=True)
+
+
+def test_a_geopackage_that_another_program_has_open_is_left_alone(tmp_path):
+    path = tmp_path / "out.gpkg"
+    write(layer(2), path)
+    viewer = sqlite3.connect(path)
+    viewer.execute("PRAGMA journal_mode = WAL")
+    viewer.execute("CREATE TABLE notes (text)")
+    viewer.commit()
+    for attempt in (check_target, lambda path, overwrite: write(layer(3), path, overwrite)):
+        with pytest.raises(OutputError, match=r"QGIS, as out\.gpkg-wal shows; close it"):
+            attempt(path, True)
+    viewer.execute("PRAGMA journal_mode = DELETE")
+    viewer.close()
+    write(layer(3), path, overwrite=True)
+    assert len(gpd.read_file(path)) == 3
