@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from geovehicle.errors import SettingsError
 
@@ -38,15 +39,16 @@ class PatchWindow:
 def plan(width: int, height: int, patch: int, overlap: int) -> tuple[PatchWindow, ...]:
     """Cover a scene with overlapping windows.
 
-    Windows stay inside the scene, have one size, are as few as possible and
-    spread evenly.
+    Windows stay inside the scene, are as few as possible, all of one size, spread
+    evenly and no larger than their number asks for: a scene that two windows cover
+    with room to spare costs two smaller windows.
 
     Parameters
     ----------
     width, height : int
         Size of the scene in pixels.
     patch : int
-        Side of a window in pixels; shorter where the scene is.
+        Longest side of a window in pixels.
     overlap : int
         Least overlap of neighbouring windows in pixels.
 
@@ -65,18 +67,26 @@ def plan(width: int, height: int, patch: int, overlap: int) -> tuple[PatchWindow
             f"patches of {patch} pixels cannot overlap by {overlap}; take larger patches"
         )
     columns, rows = _spans(width, patch, overlap), _spans(height, patch, overlap)
-    size = min(patch, width), min(patch, height)
     return tuple(
-        PatchWindow(col, row, *size, core=(left, top, right, bottom))
-        for row, top, bottom in rows
-        for col, left, right in columns
+        PatchWindow(x.start, y.start, x.size, y.size, core=(x.first, y.first, x.last, y.last))
+        for y in rows
+        for x in columns
     )
 
 
-def _spans(length: int, patch: int, overlap: int) -> list[tuple[int, int, int]]:
-    """Return the start, core start and core end of each window along one axis."""
-    room = max(0, length - patch)
-    gaps = -(-room // (patch - overlap))
-    starts = [0, *(index * room // gaps for index in range(1, gaps + 1))]
-    borders = [(first + patch + second) // 2 for first, second in pairwise(starts)]
-    return list(zip(starts, [0, *borders], [*borders, length], strict=True))
+class _Span(NamedTuple):
+    """A window along one axis: where it starts, its size, and its core, half open."""
+
+    start: int
+    size: int
+    first: int
+    last: int
+
+
+def _spans(length: int, patch: int, overlap: int) -> list[_Span]:
+    gaps = -(-max(0, length - patch) // (patch - overlap))
+    size = -(-(length + gaps * overlap) // (gaps + 1))
+    starts = [0, *(index * (length - size) // gaps for index in range(1, gaps + 1))]
+    borders = [(first + size + second) // 2 for first, second in pairwise(starts)]
+    cores = zip([0, *borders], [*borders, length], strict=True)
+    return [_Span(start, size, *core) for start, core in zip(starts, cores, strict=True)]

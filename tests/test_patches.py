@@ -34,8 +34,11 @@ def test_cores_partition_the_scene(layout: tuple[int, int, int, int]) -> None:
 @given(layouts())
 def test_windows_have_one_size_inside_the_scene(layout: tuple[int, int, int, int]) -> None:
     width, height, patch, overlap = layout
-    for window in plan(width, height, patch, overlap):
-        assert (window.width, window.height) == (min(patch, width), min(patch, height))
+    windows = plan(width, height, patch, overlap)
+    assert len({(window.width, window.height) for window in windows}) == 1
+    for window in windows:
+        assert window.width <= patch
+        assert window.height <= patch
         assert 0 <= window.col <= width - window.width
         assert 0 <= window.row <= height - window.height
 
@@ -75,6 +78,19 @@ def test_windows_come_row_by_row_and_spread_evenly(layout: tuple[int, int, int, 
     for starts in ({w.col for w in windows}, {w.row for w in windows}):
         steps = [second - first for first, second in pairwise(sorted(starts))]
         assert not steps or max(steps) - min(steps) <= 1
+
+
+@given(layouts())
+def test_windows_are_no_larger_than_their_number_asks_for(
+    layout: tuple[int, int, int, int],
+) -> None:
+    width, height, patch, overlap = layout
+    windows = plan(width, height, patch, overlap)
+    for count, length, size in (
+        (len({w.col for w in windows}), width, windows[0].width),
+        (len({w.row for w in windows}), height, windows[0].height),
+    ):
+        assert count * (size - 1) - (count - 1) * overlap < length
 
 
 def test_a_scene_smaller_than_a_patch_is_one_window() -> None:

@@ -1,0 +1,1 @@
+"""The DFL-CNN detector: torchvision's two-stage parts with the paper's three changes."""

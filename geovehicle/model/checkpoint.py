@@ -1,0 +1,210 @@
+"""A detector as one safetensors file: tensors, and everything needed to use them.
+
+The header's metadata holds the configuration, the classes, the training ground
+sampling distance, the licence and the provenance, so that detection needs nothing
+but the file.  Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from geovehicle.errors import CheckpointError, SettingsError
+from geovehicle.files import replacing
+from geovehicle.model.build import build_detector
+from geovehicle.model.weights import SHIPPED, shipped_path
+from geovehicle.settings import DetectorConfig
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+
+FORMAT = "geovehicle-detector"
+FORMAT_VERSION = 1
+
+LARGEST_HEADER = 16 * 2**20
+"""Bytes; a header beyond it is not ours."""
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a checkpoint says about itself.
+
+    Attributes
+    ----------
+    config : DetectorConfig
+        Architecture, thresholds and losses.
+    classes : tuple of str
+        Names of the labels 1, 2, …
+    gsd : float
+        Ground sampling distance that the model works at, metres.
+    licence : str
+        Terms of use of the weights.
+    provenance : dict
+        What the weights come from: data, start, recipe, version.
+    """
+
+    config: DetectorConfig
+    classes: tuple[str, ...]
+    gsd: float
+    licence: str
+    provenance: dict[str, Any]
+
+
+def save_checkpoint(path: Path, model: GeneralizedRCNN, info: ModelInfo) -> None:
+    """Write the model, in float16 where a tensor has two or more dimensions.
+
+    Weights of that precision change no box by as much as 0.1 px; biases and batch
+    norm, whose variances can exceed float16's range, stay in float32.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; an existing one is left as it was.
+    """
+    state = {
+        key: _compact(value)
+        for key, value in model.state_dict().items()
+        if not key.endswith("num_batches_tracked")
+    }
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(asdict(info.config)),
+        "classes": json.dumps(info.classes),
+        "gsd": repr(info.gsd),
+        "licence": info.licence,
+        "provenance": json.dumps(info.provenance),
+    }
+    with replacing(path) as temporary:
+        temporary.write_bytes(save(state, metadata))  # save_file would make it private
+
+
+def load_checkpoint(weights: str | PathLike[str]) -> tuple[GeneralizedRCNN, ModelInfo]:
+    """Return the model, in float32 and evaluation mode on the CPU, and its description.
+
+    Parameters
+    ----------
+    weights : str or Path
+        The name of shipped weights or a file.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, damaged, of another kind or, for shipped weights,
+        not the one that was published.
+    """
+    path = locate(weights)
+    info = read_info(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; fetch it again") from error
+    with torch.device("meta"):
+        model = build_detector(info.config, len(info.classes))
+    _fill(model, state, path)
+    return model.eval(), info
+
+
+def read_info(weights: str | PathLike[str]) -> ModelInfo:
+    """Return what a checkpoint says about itself, without loading its tensors.
+
+    Raises
+    ------
+    CheckpointError
+        As :func:`load_checkpoint`.
+    """
+    path = locate(weights)
+    metadata = _metadata(path)
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} holds no detector of geovehicle; train one or leave out --weights"
+        )
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise CheckpointError(
+            f"{path} has format {metadata.get('format_version')}, this version reads "
+            f"{FORMAT_VERSION}; use the version of geovehicle that wrote it"
+        )
+    try:
+        gsd = float(metadata["gsd"])
+        if not 0 < gsd < 100:
+            raise ValueError(f"a ground sampling distance of {gsd} m")
+        return ModelInfo(
+            config=DetectorConfig(**json.loads(metadata["config"])),
+            classes=tuple(str(name) for name in json.loads(metadata["classes"])),
+            gsd=gsd,
+            licence=metadata["licence"],
+            provenance=dict(json.loads(metadata["provenance"])),
+        )
+    except (KeyError, TypeError, ValueError, SettingsError) as error:
+        raise CheckpointError(
+            f"{path} has a damaged description: {error}; fetch it again"
+        ) from error
+
+
+def locate(weights: str | PathLike[str]) -> Path:
+    """Return the file of shipped weights by name, their sha256 checked, or the path given."""
+    if str(weights) in SHIPPED:
+        path = shipped_path(str(weights))
+        if not path.is_file() or sha256(path) != SHIPPED[str(weights)].sha256:
+            raise CheckpointError(
+                f"the shipped weights '{weights}' are missing or altered; install geovehicle again"
+            )
+        return path
+    path = Path(weights)
+    if not path.is_file():
+        names = ", ".join(SHIPPED)
+        raise CheckpointError(f"no weights {weights}: neither a file nor one of the names {names}")
+    return path
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _compact(value: Tensor) -> Tensor:
+    value = value.detach().cpu()
+    return (value.half() if value.dim() > 1 else value.float()).contiguous()
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """Read the header by itself: eight bytes of length, then JSON."""
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > LARGEST_HEADER:
+                raise ValueError("its header is too large")
+            metadata = json.loads(file.read(length)).get("__metadata__", {})
+    except (OSError, struct.error, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+    return dict(metadata) if isinstance(metadata, dict) else {}
+
+
+def _fill(model: GeneralizedRCNN, state: dict[str, Tensor], path: Path) -> None:
+    """Put the tensors into a model that has shapes but no memory yet."""
+    counters = {
+        key: torch.zeros((), dtype=torch.int64)
+        for key in model.state_dict()
+        if key.endswith("num_batches_tracked")
+    }
+    try:
+        model.load_state_dict(state | counters, strict=True, assign=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise CheckpointError(f"{path} does not fit its own description: {reason}") from error
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)

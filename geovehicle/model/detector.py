@@ -1,0 +1,88 @@
+"""A trained model that finds vehicles in patches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from geovehicle.detections import Detections
+from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
+from geovehicle.model.device import choose_device, choose_precision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
+
+    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+
+    from geovehicle.raster.source import Patch
+    from geovehicle.settings import DetectSettings
+
+
+class VehicleDetector:
+    """Patches in, detections in patch pixels out.
+
+    Parameters
+    ----------
+    model : GeneralizedRCNN
+        A model of :func:`geovehicle.model.build.build_detector`; taken over.
+    info : ModelInfo
+        What it was trained for.
+    settings : DetectSettings
+        Of which score, nms, device and precision count here.
+
+    Attributes
+    ----------
+    info : ModelInfo
+        As given.
+    score, nms : float
+        The thresholds in force.
+    """
+
+    def __init__(self, model: GeneralizedRCNN, info: ModelInfo, settings: DetectSettings) -> None:
+        self.info = info
+        self.score = info.config.score_threshold if settings.score is None else settings.score
+        self.nms = info.config.nms_iou if settings.nms is None else settings.nms
+        self._device = choose_device(settings.device)
+        self._precision = choose_precision(settings.precision, self._device)
+        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
+        self._model.roi_heads.score_thresh = self.score
+        self._model.roi_heads.nms_thresh = self.nms
+
+    @classmethod
+    def load(cls, weights: str | PathLike[str], settings: DetectSettings) -> VehicleDetector:
+        """Return the detector of shipped weights, by name, or of a checkpoint file.
+
+        Raises
+        ------
+        CheckpointError
+            If the weights cannot be used.
+        SettingsError
+            If the device asked for is not there.
+        """
+        return cls(*load_checkpoint(weights), settings)
+
+    def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
+        """Return the detections of each patch, in its pixels, best first.
+
+        Labels index ``info.classes``: the background of the network is left out.
+        """
+        images = [
+            torch.from_numpy(patch.pixels).to(self._device, torch.float32).div_(255.0)
+            for patch in patches
+        ]
+        reduced = self._precision is not torch.float32
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, self._precision, enabled=reduced),
+        ):
+            found = self._model(images)
+        return [
+            Detections(
+                one["boxes"].cpu().numpy(),
+                one["scores"].cpu().numpy(),
+                one["labels"].cpu().numpy() - 1,
+            )
+            for one in found
+        ]

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from geovehicle.model.build import Features, Normalize, build_detector
+from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig
+
+SMALL = {"feature_channels": 8, "rpn_channels": 8, "head_channels": 8}
+
+
+@pytest.mark.parametrize("backbone", ["resnet50", "resnet50v2"])
+def test_features_of_the_paper_s_patch(backbone: str) -> None:
+    config = replace(PAPER.detector, backbone=backbone)
+    batch, _ = Normalize()([torch.rand(3, 674, 752)])
+    assert batch.tensors.shape == (1, 3, 704, 768)
+    with torch.inference_mode():
+        levels = Features(config).eval()(batch.tensors)
+    assert [level.shape for level in levels.values()] == [(1, 1024, 44, 48)]
+
+
+def test_reduction_before_upsampling_equals_the_paper_s_order() -> None:
+    torch.manual_seed(0)
+    features = Features(replace(PAPER.detector, backbone="resnet50v2")).eval()
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        conv4, conv5 = features.backbone(images)
+        upsampled = F.interpolate(
+            conv5, size=conv4.shape[-2:], mode="bilinear", align_corners=False
+        )
+        expected = conv4 + features.reduce(upsampled)
+        (fused,) = features(images).values()
+    torch.testing.assert_close(fused, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_skip_connection_is_what_the_configuration_says() -> None:
+    torch.manual_seed(0)
+    images = torch.rand(1, 3, 64, 64)
+    for skip in (True, False):
+        features = Features(replace(PAPER.detector, skip_connection=skip)).eval()
+        with torch.inference_mode():
+            torch.nn.init.zeros_(features.reduce.weight)
+            conv4, _ = features.backbone(images)
+            (fused,) = features(images).values()
+        torch.testing.assert_close(fused, conv4 if skip else torch.zeros_like(conv4))
+
+
+@pytest.mark.parametrize("config", [PAPER.detector, FASTER_RCNN, DEFAULT_DETECTOR])
+def test_one_builder_gives_detector_and_baseline(config: DetectorConfig) -> None:
+    model = build_detector(replace(config, **SMALL)).train()
+    vehicle = {
+        "boxes": torch.tensor([[30.0, 30.0, 70.0, 50.0]]),
+        "labels": torch.ones(1, dtype=torch.int64),
+        "ignore": torch.empty(0, 4),
+    }
+    losses = model([torch.rand(3, 128, 128)], [vehicle])
+    assert set(losses) == {
+        "loss_classifier",
+        "loss_box_reg",
+        "loss_objectness",
+        "loss_rpn_box_reg",
+    }
+    torch.stack(list(losses.values())).sum().backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_patches_are_never_resized() -> None:
+    model = build_detector(replace(DEFAULT_DETECTOR, **SMALL, score_threshold=0.0)).eval()
+    images = [torch.rand(3, 100, 140), torch.rand(3, 64, 96)]
+    batch, _ = model.transform(images)
+    assert batch.image_sizes == [(100, 140), (64, 96)]
+    assert batch.tensors.shape == (2, 3, 128, 160)
+    with torch.inference_mode():
+        found = model(images)
+    for one, image in zip(found, images, strict=True):
+        assert len(one["boxes"])
+        assert one["boxes"][:, 2].max() <= image.shape[2]
+        assert one["boxes"][:, 3].max() <= image.shape[1]
+
+
+def test_a_classifier_without_prior_starts_hundreds_of_times_higher() -> None:
+    vehicle = {"boxes": torch.empty(0, 4), "labels": torch.empty(0, dtype=torch.int64)}
+    losses = []
+    for prior in (0.01, 0.5):
+        torch.manual_seed(0)
+        model = build_detector(replace(DEFAULT_DETECTOR, **SMALL, prior=prior)).train()
+        losses.append(model([torch.rand(3, 96, 96)], [vehicle])["loss_objectness"].item())
+    assert losses[1] > 300 * losses[0]

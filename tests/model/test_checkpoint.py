@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from geovehicle.errors import CheckpointError, OutputError
+from geovehicle.model import checkpoint
+from geovehicle.model.checkpoint import ModelInfo, load_checkpoint, read_info, save_checkpoint
+from geovehicle.model.weights import DEFAULT, SHIPPED, ShippedWeights, shipped_path
+
+if TYPE_CHECKING:
+    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+
+
+@pytest.fixture(scope="module")
+def saved(
+    tmp_path_factory: pytest.TempPathFactory, model: GeneralizedRCNN, info: ModelInfo
+) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_checkpoint(path, model, info)
+    return path
+
+
+def test_a_checkpoint_tells_everything_it_was_told(saved: Path, info: ModelInfo) -> None:
+    assert read_info(saved) == info
+
+
+def test_a_loaded_model_answers_like_the_saved_one(
+    saved: Path, model: GeneralizedRCNN, info: ModelInfo
+) -> None:
+    loaded, found = load_checkpoint(saved)
+    assert found == info
+    assert not loaded.training
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[key], value, rtol=1e-3, atol=1e-6)
+    assert {value.dtype for key, value in loaded.named_parameters()} == {torch.float32}
+    with torch.inference_mode():
+        detections = loaded([torch.rand(3, 64, 64)])[0]
+    assert detections["boxes"].shape[1] == 4
+
+
+def test_a_checkpoint_can_be_read_by_others(saved: Path) -> None:
+    plain = saved.with_name("plain")
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
+def test_anchors_survive_loading(saved: Path, model: GeneralizedRCNN) -> None:
+    loaded, _ = load_checkpoint(saved)
+    ours, theirs = (m.rpn.anchor_generator.cell_anchors for m in (model, loaded))
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_wide_tensors_are_half_and_statistics_are_not(saved: Path) -> None:
+    with saved.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(length))
+    assert header["backbone.backbone.conv0.weight"]["dtype"] == "F16"
+    assert header["backbone.backbone.bn1.running_var"]["dtype"] == "F32"
+    assert not any("num_batches_tracked" in key for key in header)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 5000])
+def test_a_truncated_file_is_refused(saved: Path, tmp_path: Path, keep: int) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(saved.read_bytes()[:keep])
+    with pytest.raises(CheckpointError, match=r"not a safetensors file|damaged"):
+        load_checkpoint(path)
+
+
+def test_a_lost_tail_is_refused(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(saved.read_bytes()[:-1000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(path)
+
+
+def test_a_pickle_is_never_opened(tmp_path: Path, model: GeneralizedRCNN) -> None:
+    torch.save({"weights": torch.zeros(1)}, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        load_checkpoint(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "else"}, "holds no detector"),
+        ({"format_version": "99"}, "has format 99"),
+        ({"config": "{"}, "damaged description"),
+        ({"config": json.dumps({"bakcbone": 1})}, "damaged description"),
+        ({"config": json.dumps({"backbone": "vgg"})}, "damaged description"),
+        ({"gsd": "-1"}, "damaged description"),
+        ({"gsd": "nan"}, "damaged description"),
+        ({"classes": "7"}, "damaged description"),
+        ({"classes": json.dumps(["car"])}, "does not fit"),
+    ],
+)
+def test_a_lying_description_is_refused(
+    saved: Path, tmp_path: Path, change: dict[str, str], message: str
+) -> None:
+    path = tmp_path / "lying.safetensors"
+    path.write_bytes(_with_metadata(saved.read_bytes(), change))
+    with pytest.raises(CheckpointError, match=message):
+        load_checkpoint(path)
+
+
+def test_a_missing_file_is_told_with_the_names_there_are(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=DEFAULT):
+        load_checkpoint(tmp_path / "none.safetensors")
+
+
+def test_an_existing_checkpoint_survives_a_failure(
+    saved: Path, model: GeneralizedRCNN, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = saved.read_bytes()
+
+    def half(path: Path, content: bytes) -> None:
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OutputError, match="No space left"):
+        save_checkpoint(saved, model, info)
+    assert saved.read_bytes() == before
+
+
+def test_altered_shipped_weights_are_refused(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(SHIPPED, "altered", ShippedWeights("altered.safetensors", "0" * 64))
+    monkeypatch.setattr(checkpoint, "shipped_path", lambda name: saved)
+    with pytest.raises(CheckpointError, match="missing or altered"):
+        read_info("altered")
+
+
+def test_shipped_weights_are_the_published_ones() -> None:
+    assert checkpoint.sha256(shipped_path(DEFAULT)) == SHIPPED[DEFAULT].sha256
+    assert shipped_path(DEFAULT).stat().st_size < 75e6
+    assert read_info(DEFAULT).gsd == 0.10
+
+
+def test_description_survives_replaced_thresholds(
+    tmp_path: Path, model: GeneralizedRCNN, info: ModelInfo
+) -> None:
+    changed = replace(info, config=replace(info.config, score_threshold=0.42))
+    save_checkpoint(tmp_path / "changed.safetensors", model, changed)
+    assert read_info(tmp_path / "changed.safetensors").config.score_threshold == 0.42
+
+
+def _with_metadata(content: bytes, change: dict[str, str]) -> bytes:
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] |= change
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + content[8 + length :]
