@@ -1,0 +1,1 @@
+"""Labelled data: readers, converters, augmentation and synthetic scenes."""

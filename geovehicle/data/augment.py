@@ -1,0 +1,236 @@
+"""Training samples: random views of labelled images at one ground sampling distance.
+
+A sample is a pure function of its random generator, so that a run can be repeated
+and resumed.  Boxes stay honest under rotation: a horizontal box tells a vehicle's
+own rectangle only where the vehicle lies along the axes, so views are turned
+freely only where most vehicles do, and the others become ignore boxes.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from geovehicle.data.synthetic import render_scene
+
+if TYPE_CHECKING:
+    from geovehicle.data.coco import LabelledImage
+
+ELONGATED = 1.8
+"""Boxes longer than this times their width hold a vehicle that lies along the axes."""
+
+MOSTLY = 0.6
+"""Share of elongated boxes from which a view may be turned by any angle."""
+
+SMALL_TURN = 8.0
+"""Degrees by which any view may be turned: boxes stay within their labelling error."""
+
+VISIBLE = 0.4
+"""Vehicles of which less is left in a view become ignore boxes."""
+
+SYNTHETIC_MARGIN_M = 5.0
+"""Width of the rim that is rendered and cut off again: a car's length."""
+
+Boxes = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class View:
+    """Pixels (H, W, 3) uint8 and the boxes on them, x1, y1, x2, y2 in its pixels."""
+
+    pixels: NDArray[np.uint8]
+    boxes: Boxes
+    ignore: Boxes
+
+
+def labelled_view(
+    rng: np.random.Generator,
+    image: LabelledImage,
+    size: tuple[int, int],
+    gsd: float,
+    scales: tuple[float, float],
+) -> View:
+    """Return a random view of a labelled image: turned, mirrored, scaled and cut.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of randomness.
+    image : LabelledImage
+        What is looked at; what the view shows beyond its edge is black.
+    size : tuple of int
+        Width and height of the view, pixels.
+    gsd : float
+        Ground sampling distance at scale 1, metres.
+    scales : tuple of float
+        Range of the additional scale.
+    """
+    scale = image.gsd / gsd * np.exp(rng.uniform(*np.log(scales)))
+    elongated = _elongated(image.boxes)
+    free = len(elongated) > 0 and elongated.mean() >= MOSTLY and rng.random() < 0.6
+    turn = rng.uniform(-45.0, 45.0) if free else rng.normal(0.0, SMALL_TURN / 2)
+    angle = np.radians(90.0 * rng.integers(4) + turn)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear[:, 0] *= rng.choice([-1.0, 1.0])
+    offset = np.array(size) / 2 - linear @ _looked_at(rng, image, np.array(size) / scale)
+    boxes = _transform_boxes(image.boxes, linear, offset)
+    ignore = _transform_boxes(image.ignore, linear, offset)
+    if abs(turn) > SMALL_TURN:
+        boxes, ignore = boxes[elongated], np.concatenate([ignore, boxes[~elongated]])
+    return _cut(View(_warp(image.read(), linear, offset, size), boxes, ignore))
+
+
+def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) -> View:
+    """Return a rendered view, (width, height) pixels, with exact boxes.
+
+    The scene is larger by a margin, as its truth leaves out vehicles whose centre
+    is outside.
+    """
+    width, height = size
+    margin = round(SYNTHETIC_MARGIN_M / gsd)
+    scene = render_scene(int(rng.integers(2**31)), width + 2 * margin, height + 2 * margin, gsd)
+    pixels = scene.pixels[:, margin : margin + height, margin : margin + width].transpose(1, 2, 0)
+    boxes = scene.boxes - margin
+    return _cut(View(np.ascontiguousarray(pixels), boxes, np.empty((0, 4))))
+
+
+def tile(views: list[View], split: tuple[int, int]) -> View:
+    """Put four views together: top left, top right, bottom left, bottom right.
+
+    `split` is the column and row at which they meet.
+    """
+    column, row = split
+    offsets = [(0, 0), (column, 0), (0, row), (column, row)]
+    top = np.concatenate([views[0].pixels, views[1].pixels], axis=1)
+    bottom = np.concatenate([views[2].pixels, views[3].pixels], axis=1)
+    shifts = [np.array(offset * 2, np.float64) for offset in offsets]
+    return View(
+        np.concatenate([top, bottom], axis=0),
+        np.concatenate([view.boxes + shift for view, shift in zip(views, shifts, strict=True)]),
+        np.concatenate([view.ignore + shift for view, shift in zip(views, shifts, strict=True)]),
+    )
+
+
+def change_colours(rng: np.random.Generator, view: View) -> View:
+    """Change light and camera: contrast, colour, shadow, blur, noise and JPEG."""
+    pixels = view.pixels.astype(np.float32) / 255.0
+    if rng.random() < 0.25:
+        pixels = _cast_shadow(rng, pixels)
+    pixels = pixels ** np.exp(rng.normal(0.0, 0.25))
+    gain = np.exp(rng.normal(0.0, 0.15) + rng.normal(0.0, 0.05, 3))
+    pixels = (pixels - 0.5) * np.exp(rng.normal(0.0, 0.2)) + 0.5
+    pixels = pixels * gain.astype(np.float32) + rng.normal(0.0, 0.05)
+    grey = pixels.mean(axis=2, keepdims=True)
+    saturation = 0.0 if rng.random() < 0.05 else np.exp(rng.normal(0.0, 0.3))
+    pixels = grey + (pixels - grey) * saturation
+    if rng.random() < 0.3:
+        deviation = rng.uniform(0.0, 0.04)
+        pixels = pixels + rng.standard_normal(pixels.shape, np.float32) * deviation
+    image = Image.fromarray((pixels * 255).clip(0, 255).astype(np.uint8))
+    return View(np.asarray(_degrade(rng, image)), view.boxes, view.ignore)
+
+
+def _elongated(boxes: Boxes) -> NDArray[np.bool_]:
+    width, height = (boxes[:, 2:] - boxes[:, :2]).T
+    return np.asarray(np.maximum(width, height) > ELONGATED * np.minimum(width, height))
+
+
+def _looked_at(
+    rng: np.random.Generator, image: LabelledImage, extent: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the image point at the view's centre: mostly near a vehicle, never far outside."""
+    size = np.array([image.width, image.height], np.float64)
+    if len(image.boxes) and rng.random() < 0.6:
+        box = image.boxes[rng.integers(len(image.boxes))]
+        point = (box[:2] + box[2:]) / 2 + rng.uniform(-0.4, 0.4, 2) * extent
+    else:
+        point = rng.uniform(0.0, size)
+    margin = np.minimum(extent.max() * 0.45, size / 2)
+    return np.asarray(np.clip(point, margin, size - margin), np.float64)
+
+
+def _transform_boxes(boxes: Boxes, linear: Boxes, offset: Boxes) -> Boxes:
+    """Move boxes by an affine map.
+
+    An elongated box is its vehicle's rectangle, whose corners are turned; any other
+    is taken as the ellipse inscribed in it, the best guess for a diagonal vehicle.
+    """
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + offset
+    half = (boxes[:, 2:] - boxes[:, :2]) / 2
+    rectangle = half @ np.abs(linear).T
+    ellipse = np.sqrt(half**2 @ (linear**2).T)
+    extent = np.where(_elongated(boxes)[:, None], rectangle, ellipse)
+    return np.concatenate([centres - extent, centres + extent], axis=1)
+
+
+def _warp(
+    pixels: NDArray[np.uint8], linear: Boxes, offset: Boxes, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Resample with Pillow, whose affine maps output to input pixels, corner convention."""
+    image = Image.fromarray(pixels)
+    scale = np.sqrt(abs(np.linalg.det(linear)))
+    if scale < 0.8:
+        smaller = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        shrink = np.array(smaller) / (image.width, image.height)
+        image = image.resize(smaller, Image.Resampling.BOX)
+        linear = linear / shrink
+    inverse = np.linalg.inv(linear)
+    shift = -inverse @ offset
+    coefficients = (*inverse[0], shift[0], *inverse[1], shift[1])
+    return np.asarray(
+        image.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
+    )
+
+
+def _cut(view: View) -> View:
+    """Clip boxes to the view; mostly hidden vehicles become ignore boxes."""
+    height, width = view.pixels.shape[:2]
+    boxes, share = _clip(view.boxes, width, height)
+    ignore, ignore_share = _clip(view.ignore, width, height)
+    partly = (share > 0.05) & (share < VISIBLE)
+    return View(
+        view.pixels,
+        boxes[share >= VISIBLE],
+        np.concatenate([ignore[ignore_share > 0.05], boxes[partly]]),
+    )
+
+
+def _clip(boxes: Boxes, width: int, height: int) -> tuple[Boxes, NDArray[np.float64]]:
+    """Return boxes clipped to the view and the share of their area that is left."""
+    limit = np.array([width, height, width, height], np.float64)
+    clipped = np.clip(boxes, 0.0, limit)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return clipped, np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / np.maximum(area, 1e-9)
+
+
+def _cast_shadow(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Darken a random quadrilateral, as a building or a cloud would."""
+    height, width = pixels.shape[:2]
+    centre = rng.uniform(0.0, 1.0, 2) * (width, height)
+    corners = centre + rng.uniform(-0.5, 0.5, (4, 2)) * (width, height)
+    mask = Image.new("L", (width, height), 0)
+    ImageDraw.Draw(mask).polygon([tuple(corner) for corner in corners], fill=255)
+    mask = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 4.0)))
+    depth = np.asarray(mask, np.float32)[..., None] / 255.0 * rng.uniform(0.3, 0.65)
+    return np.asarray(pixels * (1.0 - depth), np.float32)
+
+
+def _degrade(rng: np.random.Generator, image: Image.Image) -> Image.Image:
+    """Lose detail as optics, resampling and compression do."""
+    if rng.random() < 0.2:
+        factor = rng.uniform(0.5, 0.9)
+        small = image.resize((round(image.width * factor), round(image.height * factor)))
+        image = small.resize(image.size, Image.Resampling.BILINEAR)
+    if rng.random() < 0.3:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.2)))
+    if rng.random() < 0.4:
+        memory = io.BytesIO()
+        image.save(memory, "JPEG", quality=int(rng.integers(30, 96)))
+        image = Image.open(memory)
+        image.load()
+    return image
