@@ -14,7 +14,8 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 from geovehicle.errors import SettingsError
@@ -55,6 +56,21 @@ STRETCH_PERCENTILES = (2.0, 98.0)
 def setting(default: Any, help: str, **metadata: Any) -> Any:
     """Return a dataclass field with a default, a help text and option hints."""
     return field(default=default, metadata={"help": help, **metadata})
+
+
+class Ranged:
+    """A settings class whose fields keep the range that :func:`setting` gave them."""
+
+    def __post_init__(self) -> None:
+        for one in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, one.name)
+            low = one.metadata.get("minimum", -math.inf)
+            high = one.metadata.get("maximum", math.inf)
+            if not isinstance(value, int | float):
+                continue
+            above = value > low if one.metadata.get("open_minimum") else value >= low
+            if not (math.isfinite(value) and above and value <= high):
+                raise SettingsError(f"{one.name} is {value}, which is outside its range")
 
 
 @dataclass(frozen=True)
@@ -183,7 +199,7 @@ car park in one patch."""
 
 
 @dataclass(frozen=True)
-class DetectSettings:
+class DetectSettings(Ranged):
     """How a raster is searched; every field is an option of ``geovehicle detect``."""
 
     score: float | None = setting(
@@ -224,7 +240,7 @@ class DetectSettings:
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(Ranged):
     """How a detector is trained.
 
     The fields with a help text are options of ``geovehicle train``.

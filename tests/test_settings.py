@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import FrozenInstanceError
 
 import pytest
 
 from geovehicle.errors import SettingsError
-from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig
+from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig, DetectSettings
 
 
 def test_paper_states_its_data_and_evaluation() -> None:
@@ -56,6 +57,21 @@ def test_default_detector_keeps_the_three_changes() -> None:
 def test_unknown_names_are_refused_with_the_choices(field: str) -> None:
     with pytest.raises(SettingsError, match="choose one of"):
         DetectorConfig(**{field: "vgg"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("score", 1.1), ("score", math.nan), ("gsd", 0.0), ("overlap", math.inf), ("batch", 0)],
+)
+def test_numbers_outside_their_range_are_refused(field: str, value: float) -> None:
+    with pytest.raises(SettingsError, match=f"{field} is {value}"):
+        DetectSettings(**{field: value})
+
+
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    assert DetectSettings(score=0.0).score == 0.0
+    assert DetectSettings(score=1.0).score == 1.0
+    assert DetectSettings(score=None).score is None
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -1,0 +1,1 @@
+"""How the patches of a scene are worked through."""

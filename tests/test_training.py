@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from geovehicle import training
+from geovehicle.data.coco import LabelledImage
+from geovehicle.errors import DatasetError, GeoVehicleError
+from geovehicle.model.build import build_detector
+from geovehicle.model.checkpoint import read_info
+from geovehicle.settings import DEFAULT_DETECTOR, TrainSettings
+from geovehicle.training import Recipe, recalibrate, train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = replace(DEFAULT_DETECTOR, feature_channels=8, rpn_channels=8, head_channels=8)
+QUICK = TrainSettings(
+    iterations=2,
+    batch=2,
+    crop=64,
+    workers=0,
+    synthetic=0.0,
+    device="cpu",
+    precision="float32",
+    calibration=1,
+    warm_up=1,
+)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledImage]:
+    path = tmp_path_factory.mktemp("photos") / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 90, (96, 96, 3), dtype=np.uint8)
+    pixels[30:50, 20:60] = 220
+    Image.fromarray(pixels).save(path)
+    boxes = np.array([[20.0, 30.0, 60.0, 50.0]])
+    return [LabelledImage(path, 1, 96, 96, 0.10, "photos", "one", boxes, np.empty((0, 4)))]
+
+
+def test_training_changes_weights_and_leaves_a_checkpoint_and_a_log(
+    images: list[LabelledImage], tmp_path: Path
+) -> None:
+    steps: list[training.Step] = []
+    recipe = Recipe(TINY, licence="CC0-1.0", provenance={"made": "by a test"})
+    path = train(images, tmp_path / "run", recipe, QUICK, steps.append)
+    info = read_info(path)
+    assert (info.gsd, info.classes, info.licence) == (0.10, ("vehicle",), "CC0-1.0")
+    assert info.config == TINY
+    assert info.provenance["made"] == "by a test"
+    assert info.provenance["vehicles"] == 1
+    assert [step.iteration for step in steps] == [1, 2]
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["losses"] for line in lines] == [step.losses for step in steps]
+
+
+def test_the_same_seed_gives_the_same_losses(images: list[LabelledImage], tmp_path: Path) -> None:
+    def losses(seed: int) -> list[float]:
+        steps: list[training.Step] = []
+        settings = replace(QUICK, seed=seed)
+        train(images, tmp_path / str(seed), Recipe(TINY), settings, steps.append)
+        return [step.loss for step in steps]
+
+    assert losses(1) == losses(1)
+    assert losses(1) != losses(2)
+
+
+def test_one_vehicle_is_learnt_by_heart(images: list[LabelledImage], tmp_path: Path) -> None:
+    steps: list[training.Step] = []
+    settings = replace(QUICK, iterations=14, batch=1, learning_rate=1e-3, warm_up=2, seed=3)
+    train(images, tmp_path, Recipe(TINY), settings, steps.append)
+    classified = [step.losses["loss_classifier"] for step in steps]
+    assert np.mean(classified[-3:]) < 0.5 * classified[0]
+
+
+def test_without_vehicles_there_is_nothing_to_learn(
+    images: list[LabelledImage], tmp_path: Path
+) -> None:
+    with pytest.raises(DatasetError, match="no image has a labelled vehicle"):
+        train([replace(images[0], boxes=np.empty((0, 4)))], tmp_path, Recipe(TINY), QUICK)
+
+
+def test_a_loss_that_is_not_finite_ends_training(
+    images: list[LabelledImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(config, classes=1):  # type: ignore[no-untyped-def]
+        model = build_detector(config, classes)
+        nn.init.constant_(model.roi_heads.box_predictor.classes.weight, torch.nan)
+        return model
+
+    monkeypatch.setattr(training, "build_detector", broken)
+    with pytest.raises(GeoVehicleError, match=r"the loss is nan at iteration 1; lower"):
+        train(images, tmp_path, Recipe(TINY), QUICK)
+    assert not (tmp_path / "model.safetensors").exists()
+
+
+def test_learning_rate_rises_and_falls() -> None:
+    settings = replace(QUICK, iterations=100, warm_up=10)
+    rates = [training._rate(step, settings) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[9] == rates[10] == 1.0
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
+
+
+def test_every_free_weight_is_in_one_group() -> None:
+    model = build_detector(TINY)
+    backbone = model.backbone.backbone
+    backbone.pretrained_parts = backbone.imagenet_parts
+    backbone.conv0.requires_grad_(False)
+    fresh, taught = training._parameter_groups(model, QUICK)
+    assert taught["lr"] == QUICK.learning_rate * QUICK.backbone_factor
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    slow = {names[id(parameter)] for parameter in taught["params"]}
+    fast = {names[id(parameter)] for parameter in fresh["params"]}
+    assert "backbone.backbone.stages.2.0.conv1.weight" in slow
+    assert "backbone.backbone.stages.3.0.conv1.weight" in fast
+    assert not slow & fast
+    assert set(names.values()) - slow - fast == {"backbone.backbone.conv0.weight"}
+
+
+def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
+    images: list[LabelledImage],
+) -> None:
+    model = build_detector(TINY)
+    backbone = model.backbone.backbone
+    backbone.pretrained_parts = backbone.imagenet_parts
+    backbone.bn1.running_mean.fill_(7.0)
+    backbone.bn_conv5.running_mean.fill_(7.0)
+    recalibrate(model, images, QUICK)
+    assert (backbone.bn1.running_mean == 7.0).all()
+    assert not (backbone.bn_conv5.running_mean == 7.0).any()
+    assert not model.training
+
+
+def test_training_goes_on_from_a_checkpoint(images: list[LabelledImage], tmp_path: Path) -> None:
+    first = train(images, tmp_path / "first", Recipe(TINY, provenance={"run": "first"}), QUICK)
+    frozen = replace(QUICK, iterations=1, learning_rate=0.0)
+    second = train(images, tmp_path / "second", Recipe(start=first), frozen)
+    before, after = load_file(first), load_file(second)
+    for key in ("roi_heads.box_head.1.weight", "backbone.backbone.stages.3.0.conv1.weight"):
+        torch.testing.assert_close(before[key], after[key])
+    assert read_info(second).config == TINY
+    assert read_info(second).provenance["started_from"]["run"] == "first"
+    third = train(
+        images, tmp_path / "third", Recipe(start=first), replace(frozen, learning_rate=1e-3)
+    )
+    changed = load_file(third)
+    assert not torch.equal(
+        before["roi_heads.box_head.1.weight"], changed["roi_heads.box_head.1.weight"]
+    )
+    stem = "backbone.backbone.stages.0.0.conv1.weight"
+    torch.testing.assert_close(before[stem], changed[stem])
