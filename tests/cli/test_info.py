@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+
+import torch
+
+from geovehicle import __version__
+from geovehicle.model.weights import SHIPPED
+
+
+def test_versions_devices_and_weights(run):
+    told = json.loads(run("info", "--json").stdout)
+    assert told["versions"]["geovehicle"] == __version__
+    assert told["versions"]["torch"] == torch.__version__
+    assert {"GDAL of rasterio", "GDAL of pyogrio", "PROJ"} <= set(told["versions"])
+    assert told["devices"][0]["device"] == "cpu"
+    assert f"{torch.get_num_threads()} threads" in told["devices"][0]["name"]
+    assert told["devices"][0]["precision"] in {"float32", "bfloat16"}
+    assert [weights["name"] for weights in told["weights"]] == list(SHIPPED)
+
+
+def test_lines(run):
+    lines = run("info").stdout.splitlines()
+    assert lines[0] == f"geovehicle {__version__}"
+    assert any(line.startswith("device cpu: ") for line in lines)
+    assert [line for line in lines if line.startswith("weights ")] == [
+        f"weights {name}" for name in SHIPPED
+    ]
+
+
+def test_shipped_weights_that_are_altered(run, monkeypatch, tmp_path):
+    file = tmp_path / "altered"
+    file.touch()
+    monkeypatch.setattr("geovehicle.model.checkpoint.shipped_path", lambda name: file)
+    result = run("info")
+    assert result.exit_code == 0
+    assert "  error: the shipped weights 'vehicles-10cm' are missing or altered" in result.stdout
+
+
+def test_a_checkpoint(run, weights):
+    assert run("info", "--weights", weights).stdout.splitlines() == [
+        f"weights {weights}",
+        "  classes: vehicle",
+        "  ground sampling distance: 0.1 m",
+        "  licence: CC0-1.0",
+        f"  size: {weights.stat().st_size / 1e6:.1f} MB",
+        "  backbone: resnet50v2",
+        "  score: 0.5",
+        "  images: 0",
+        "  sources: nowhere, nothing",
+    ]
+
+
+def test_a_checkpoint_as_json_has_its_whole_provenance(run, weights):
+    (told,) = json.loads(run("info", "--weights", weights, "--json").stdout)["weights"]
+    assert told["provenance"]["settings"] == {"iterations": 0}
+    assert told["config"]["head_channels"] == 8
+
+
+def test_a_file_that_is_no_checkpoint(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("nothing")
+    result = run("info", "--weights", tmp_path / "notes.txt")
+    assert result.exit_code == 3
+    assert result.stderr.count("\n") == 1
