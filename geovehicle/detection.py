@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geovehicle.engines.local import search
+from geovehicle.errors import SettingsError
 from geovehicle.export.frame import concatenate, to_frame
 from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.weights import DEFAULT
@@ -123,8 +124,10 @@ def detect(
     CheckpointError
         If the weights cannot be used.
     SettingsError
-        If a setting is out of its range or the device is not there.
+        If no raster is given, a setting is out of its range or the device is not there.
     """
+    if not rasters:
+        raise SettingsError("no raster is given; name at least one")
     settings = settings or DetectSettings()
     start = time.monotonic()
     with ExitStack() as stack:

@@ -136,7 +136,8 @@ def merge(parts: Sequence[tuple[PatchWindow, Detections]], band: float, iou: flo
 
     A detection is kept by the patch whose core, grown by ``band``, holds its
     centre.  Two patches may then both report a vehicle near the border of their
-    cores, so detections in that band compete with those of other patches.
+    cores, so detections in that band compete with those of other patches: first
+    comes the patch that owns the centre, then the better score.
 
     Parameters
     ----------
@@ -165,7 +166,10 @@ def merge(parts: Sequence[tuple[PatchWindow, Detections]], band: float, iou: flo
     # One side in the band is enough: the other patch may have seen the same
     # vehicle just outside it.
     rivals = (owner[first] != owner[second]) & (np.minimum(depth[first], depth[second]) <= band)
-    return scene.filter(_winners(scene.scores, pairs[:, rivals]))
+    # A vehicle's end, seen beyond the overlap, may score higher than the whole: the
+    # patch that owns the centre comes first.
+    precedence = scene.scores + (depth >= 0)
+    return scene.filter(_winners(precedence, pairs[:, rivals]))
 
 
 def _open_cores(patches: Sequence[PatchWindow]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from geovehicle.data.synthetic import render_scene
+from geovehicle.settings import LONGEST_VEHICLE_M
 
 if TYPE_CHECKING:
     from geovehicle.data.coco import LabelledImage
@@ -33,8 +34,9 @@ SMALL_TURN = 8.0
 VISIBLE = 0.4
 """Vehicles of which less is left in a view become ignore boxes."""
 
-SYNTHETIC_MARGIN_M = 5.0
-"""Width of the rim that is rendered and cut off again: a car's length."""
+SYNTHETIC_MARGIN_M = LONGEST_VEHICLE_M / 2
+"""Width of the rim that is rendered and cut off again: no vehicle that the view shows
+has its centre beyond it."""
 
 Boxes = NDArray[np.float64]
 
@@ -73,7 +75,7 @@ def labelled_view(
     scale = image.gsd / gsd * np.exp(rng.uniform(*np.log(scales)))
     elongated = _elongated(image.boxes)
     free = len(elongated) > 0 and elongated.mean() >= MOSTLY and rng.random() < 0.6
-    turn = rng.uniform(-45.0, 45.0) if free else rng.normal(0.0, SMALL_TURN / 2)
+    turn = rng.uniform(-45.0, 45.0) if free else rng.uniform(-SMALL_TURN, SMALL_TURN)
     angle = np.radians(90.0 * rng.integers(4) + turn)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear[:, 0] *= rng.choice([-1.0, 1.0])

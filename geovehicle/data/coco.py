@@ -14,6 +14,8 @@ References
 from __future__ import annotations
 
 import json
+import math
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -105,11 +107,11 @@ def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImag
     content = _load(path)
     boxes: dict[int, list[list[float]]] = defaultdict(list)
     ignore: dict[int, list[list[float]]] = defaultdict(list)
-    known = {_field(path, image, "id") for image in content["images"]}
+    known = {_integer(path, image, "id", 0) for image in content["images"]}
     if len(known) < len(content["images"]):
         raise DatasetError(f"{path}: two images share an id; ids must be unique")
     for annotation in content["annotations"]:
-        image_id = _field(path, annotation, "image_id")
+        image_id = _integer(path, annotation, "image_id", 0)
         if image_id not in known:
             raise DatasetError(
                 f"{path}: annotation {annotation.get('id')} is on image {image_id}, "
@@ -128,7 +130,7 @@ def _load(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"{path} is not JSON: {error}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path} is not a COCO file: it holds no object")
@@ -144,18 +146,33 @@ def _field(path: Path, record: dict[str, Any], key: str) -> Any:
     return record[key]
 
 
+def _integer(path: Path, record: dict[str, Any], key: str, least: int) -> int:
+    value = _field(path, record, key)
+    if type(value) is not int or not least <= value < 2**63:
+        raise DatasetError(
+            f"{path}: the '{key}' of a record is {str(value)[:40]!r}; "
+            f"a whole number from {least} is needed"
+        )
+    return value
+
+
+def _number(value: Any) -> float:
+    """Return a JSON number as float, nan for anything else or beyond float's range."""
+    if type(value) not in (int, float) or not -1e300 < value < 1e300:
+        return math.nan
+    return float(value)
+
+
 def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
     """Return x1, y1, x2, y2 of COCO's x, y, width, height."""
     values = _field(path, annotation, "bbox")
-    try:
-        x, y, width, height = (float(value) for value in values)
-    except (TypeError, ValueError):
-        width = height = float("nan")
-    if not (width > 0 and height > 0 and np.isfinite([x, y, width, height]).all()):
+    numbers = [_number(value) for value in values] if isinstance(values, list) else []
+    if not (len(numbers) == 4 and all(map(math.isfinite, numbers)) and min(numbers[2:]) > 0):
         raise DatasetError(
-            f"{path}: annotation {annotation.get('id')} has the box {values}; "
+            f"{path}: annotation {annotation.get('id')} has the box {str(values)[:80]}; "
             "four finite numbers x, y, width, height with a positive size are needed"
         )
+    x, y, width, height = numbers
     return [x, y, x + width, y + height]
 
 
@@ -166,17 +183,19 @@ def _image(
     ignore: list[list[float]],
     default_gsd: float | None,
 ) -> LabelledImage:
-    gsd = record.get("gsd", default_gsd)
-    if not isinstance(gsd, int | float) or not 0 < gsd < float("inf"):
+    told = record.get("gsd")
+    gsd = _number(default_gsd if told is None else told)
+    if not gsd > 0:
         raise DatasetError(
-            f"{path}: image {record['id']} has no usable gsd ({gsd}); add it in metres or use --gsd"
+            f"{path}: image {record['id']} has no usable gsd ({str(told)[:40]}); "
+            "add it in metres or use --gsd"
         )
     return LabelledImage(
         path=_locate(path, str(_field(path, record, "file_name"))),
         image_id=record["id"],
-        width=int(_field(path, record, "width")),
-        height=int(_field(path, record, "height")),
-        gsd=float(gsd),
+        width=_integer(path, record, "width", 1),
+        height=_integer(path, record, "height", 1),
+        gsd=gsd,
         source=str(record.get("source", "")),
         scene=str(record.get("scene", "")),
         boxes=np.array(boxes, np.float64).reshape(-1, 4),
@@ -189,6 +208,6 @@ def _locate(path: Path, name: str) -> Path:
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise DatasetError(f"{path}: file_name {name!r} leaves the folder of the data set")
     for folder in (path.parent / "images", path.parent):
-        if (folder / name).is_file():
+        if os.path.isfile(folder / name):  # noqa: PTH113 - Path raises for names that cannot be
             return folder / name
     raise DatasetError(f"{path}: image {name} is neither beside it nor in images/")
