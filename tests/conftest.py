@@ -1,4 +1,4 @@
-"""The raster factory, and where real data is found."""
+"""The raster factory, weights that know nothing, and where real data is found."""
 
 from __future__ import annotations
 
@@ -147,3 +147,28 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"real data is absent ({SHARED_DATA})")
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a checkpoint that has learnt nothing: at score 0 it finds something everywhere."""
+    import torch
+
+    from geovehicle.model.build import build_detector
+    from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
+    from geovehicle.settings import DetectorConfig
+
+    config = DetectorConfig(
+        backbone="resnet50v2",
+        feature_channels=8,
+        rpn_channels=8,
+        head_channels=8,
+        rpn_top_n=50,
+        detections_per_patch=20,
+    )
+    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
+    provenance = {"images": 0, "sources": ["nowhere", "nothing"], "settings": {"iterations": 0}}
+    torch.manual_seed(0)
+    info = ModelInfo(config, ("vehicle",), 0.1, "CC0-1.0", provenance)
+    save_checkpoint(path, build_detector(config), info)
+    return path

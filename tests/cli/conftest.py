@@ -6,39 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 from geovehicle.cli.main import geovehicle
-from geovehicle.model.build import build_detector
-from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
-from geovehicle.settings import DetectorConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-UNTRAINED = DetectorConfig(
-    backbone="resnet50v2",
-    feature_channels=8,
-    rpn_channels=8,
-    head_channels=8,
-    rpn_top_n=50,
-    detections_per_patch=20,
-)
-
 Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint that has learnt nothing: at --score 0 it finds something everywhere."""
-    path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
-    provenance = {"images": 0, "sources": ["nowhere", "nothing"], "settings": {"iterations": 0}}
-    torch.manual_seed(0)
-    model = build_detector(UNTRAINED)
-    save_checkpoint(path, model, ModelInfo(UNTRAINED, ("vehicle",), 0.1, "CC0-1.0", provenance))
-    return path
 
 
 @pytest.fixture
