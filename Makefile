@@ -1,0 +1,64 @@
+# make help lists what there is.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+EXAMPLE := demo/example.tif
+VEHICLES := demo/cars.gpkg
+PICTURE := demo/cars.png
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint types docs clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: $(VENV)/.installed ## Render an example orthophoto and find its vehicles
+	@mkdir -p demo
+	$(BIN)/geovehicle example $(EXAMPLE) --overwrite
+	$(BIN)/geovehicle detect $(EXAMPLE) -o $(VEHICLES) --preview $(PICTURE) --overwrite
+	@echo
+	@echo "GeoPackage: $(CURDIR)/$(VEHICLES)  (drag it into QGIS, over $(CURDIR)/$(EXAMPLE))"
+	@echo "Picture:    $(CURDIR)/$(PICTURE)"
+
+test: $(VENV)/.installed-dev ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev ## Check style and layout
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/.installed-dev ## Check types
+	$(BIN)/mypy geovehicle cli
+
+docs: $(VENV)/.installed-docs ## Build the documentation in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+clean: ## Remove what the other targets made, except the virtual environment
+	rm -rf build dist site demo geovehicle.egg-info
+	rm -rf .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# A stamp is renewed when pyproject.toml changes, so a second call installs nothing.
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null || { \
+	  echo "geovehicle needs Python 3.11, 3.12 or 3.13, which $(PYTHON) is not; name one: make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.created pyproject.toml
+	@echo "Installing geovehicle and what it needs; PyTorch is large, so the first time takes minutes"
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install --quiet --editable '.[docs]'
+	@touch $@
