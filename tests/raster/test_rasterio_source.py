@@ -320,8 +320,8 @@ class TestResampling:
             whole = _whole(source).pixels.astype(int)
             side = min(source.grid.width, source.grid.height) // 2
             for window in plan(source.grid.width, source.grid.height, side, side // 4):
-                rows = slice(window.row, window.row + side)
-                columns = slice(window.col, window.col + side)
+                rows = slice(window.row, window.row + window.height)
+                columns = slice(window.col, window.col + window.width)
                 difference = source.read(window).pixels - whole[:, rows, columns]
                 assert np.abs(difference).max() <= 1
 
