@@ -31,7 +31,7 @@ MOSTLY = 0.6
 SMALL_TURN = 8.0
 """Degrees by which any view may be turned: boxes stay within their labelling error."""
 
-VISIBLE = 0.4
+VISIBLE = 0.5
 """Vehicles of which less is left in a view become ignore boxes."""
 
 SYNTHETIC_MARGIN_M = LONGEST_VEHICLE_M / 2
