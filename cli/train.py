@@ -53,9 +53,9 @@ LOG_EVERY = 50
 )
 @click.option(
     "--backbone-weights",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="ImageNet weights as safetensors; from scratch without.",
+    metavar="FILE|imagenet",
+    help="ImageNet weights as safetensors, or those that torchvision downloads for resnet50;"
+    " from scratch without.",
 )
 @click.option(
     "--weights",
@@ -72,7 +72,7 @@ def command(
     output: Path,
     recipe: str,
     backbone: BackboneName | None,
-    backbone_weights: Path | None,
+    backbone_weights: str | None,
     weights: str | None,
     licence: str,
     settings: TrainSettings,

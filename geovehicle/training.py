@@ -6,6 +6,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import torch
@@ -23,7 +24,6 @@ from geovehicle.settings import DEFAULT_DETECTOR, DetectorConfig, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "model.safetensors"
 LOG = "log.jsonl"
+
+IMAGENET = "imagenet"
+"""In place of a file: the ImageNet weights that torchvision downloads."""
 
 Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
 
@@ -58,8 +61,9 @@ class Recipe:
     ----------
     config : DetectorConfig
         Architecture and losses.
-    backbone_weights : Path, optional
-        ImageNet weights; without them the backbone starts from scratch.
+    backbone_weights : str or Path, optional
+        A file of ImageNet weights, or :data:`IMAGENET` for those that torchvision
+        downloads; without either the backbone starts from scratch.
     start : str or Path, optional
         Shipped weights, by name, or a checkpoint to go on from.  Its own
         configuration and backbone then take the place of those above.
@@ -70,7 +74,7 @@ class Recipe:
     """
 
     config: DetectorConfig = DEFAULT_DETECTOR
-    backbone_weights: Path | None = None
+    backbone_weights: str | Path | None = None
     start: str | Path | None = None
     licence: str = "not stated"
     provenance: dict[str, str] = field(default_factory=dict)
@@ -185,7 +189,8 @@ def _start(recipe: Recipe) -> tuple[GeneralizedRCNN, DetectorConfig, dict[str, A
         model, config, started_from = build_detector(recipe.config), recipe.config, {}
         backbone = model.backbone.backbone
         if recipe.backbone_weights is not None:
-            backbone.load_imagenet(recipe.backbone_weights)
+            wanted = str(recipe.backbone_weights)
+            backbone.load_imagenet(None if wanted == IMAGENET else Path(wanted))
     if backbone.pretrained_parts:
         for part in backbone.stem_parts:
             backbone.get_submodule(part).requires_grad_(False)
@@ -277,7 +282,7 @@ def _provenance(
         "images": len(images),
         "vehicles": sum(len(image.boxes) for image in images),
         "sources": sorted({image.source for image in images if image.source}),
-        "backbone_weights": recipe.backbone_weights.name if recipe.backbone_weights else None,
+        "backbone_weights": recipe.backbone_weights and Path(recipe.backbone_weights).name,
         "settings": asdict(settings),
         **recipe.provenance,
     }

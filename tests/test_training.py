@@ -14,11 +14,12 @@ from torch import nn
 
 from geovehicle import training
 from geovehicle.data.coco import LabelledImage
-from geovehicle.errors import DatasetError, GeoVehicleError
+from geovehicle.errors import CheckpointError, DatasetError, GeoVehicleError
+from geovehicle.model.backbone import ResNet50
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import read_info
 from geovehicle.settings import DEFAULT_DETECTOR, TrainSettings
-from geovehicle.training import Recipe, recalibrate, train
+from geovehicle.training import IMAGENET, Recipe, recalibrate, train
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +161,19 @@ def test_training_goes_on_from_a_checkpoint(images: list[LabelledImage], tmp_pat
     )
     stem = "backbone.backbone.stages.0.0.conv1.weight"
     torch.testing.assert_close(before[stem], changed[stem])
+
+
+def test_imagenet_weights_are_downloaded_on_demand_only(
+    images: list[LabelledImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def offline() -> dict[str, torch.Tensor]:
+        raise CheckpointError("no way to the network")
+
+    monkeypatch.setattr(ResNet50, "_download", staticmethod(offline))
+    recipe = Recipe(replace(TINY, backbone="resnet50"), IMAGENET)
+    with pytest.raises(CheckpointError, match="no way to the network"):
+        train(images, tmp_path, recipe, QUICK)
+    with pytest.raises(CheckpointError, match="resnet50v2 has no ImageNet weights of its own"):
+        train(images, tmp_path, Recipe(TINY, IMAGENET), QUICK)
+    with pytest.raises(CheckpointError, match=r"none\.safetensors cannot be read"):
+        train(images, tmp_path, Recipe(TINY, tmp_path / "none.safetensors"), QUICK)

@@ -65,7 +65,7 @@ def test_the_paper_s_recipe_with_another_backbone(train, received, tmp_path):
     changed, paper = (recipe for _, _, recipe, _ in received)
     assert changed.config.backbone == "resnet50v2"
     assert changed.config.rpn_regression_weight == PAPER.detector.rpn_regression_weight
-    assert changed.backbone_weights == file
+    assert changed.backbone_weights == str(file)
     assert paper.config == PAPER.detector
 
 
