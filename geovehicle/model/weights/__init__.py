@@ -17,7 +17,10 @@ class ShippedWeights:
 DEFAULT = "vehicles-10cm"
 
 SHIPPED: dict[str, ShippedWeights] = {
-    DEFAULT: ShippedWeights("vehicles_10cm.safetensors", ""),
+    DEFAULT: ShippedWeights(
+        "vehicles_10cm.safetensors",
+        "c22532995b7061e9a085f41d269ccdcbe7cb3de866f2cb37cbfd5907e6d00889",
+    ),
 }
 
 
