@@ -194,7 +194,7 @@ DEFAULT_DETECTOR = DetectorConfig(
     detections_per_patch=1000,
 )
 """The detector of the shipped weights: the paper's network with a lighter head
-(70 MB in float16), a fourth anchor size for buses, and limits that fit a full
+(68 MB in float16), a fourth anchor size for buses, and limits that fit a full
 car park in one patch."""
 
 
