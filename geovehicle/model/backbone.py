@@ -111,7 +111,7 @@ class ResNet50(Backbone):
         try:
             weights = torchvision.models.ResNet50_Weights.IMAGENET1K_V2
             return dict(weights.get_state_dict(progress=False, check_hash=True))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: another hash than published
             raise CheckpointError(
                 f"torchvision's ImageNet weights cannot be downloaded ({error}); "
                 "give a file with --backbone-weights or train from scratch"

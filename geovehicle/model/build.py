@@ -7,6 +7,7 @@ takes that step out.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
+from torchvision.ops.poolers import initLevelMapper
 
 from geovehicle.model.backbone import CONV4_CHANNELS, CONV5_CHANNELS, build_backbone
 from geovehicle.model.heads import BoxHead, BoxPredictor, DetectionHeads
@@ -28,6 +30,9 @@ IMAGENET_MEAN = [0.485, 0.456, 0.406]
 IMAGENET_STD = [0.229, 0.224, 0.225]
 STRIDE = 32
 """Patches are padded to a multiple of conv5's stride."""
+
+CONV4_STRIDE = 16
+"""Pixels a cell of the fused map."""
 
 BOX_WEIGHTS = (10.0, 10.0, 5.0, 5.0)
 """Scale of the head's box deltas, as in Faster R-CNN's public code."""
@@ -118,9 +123,21 @@ def _proposal_network(config: DetectorConfig) -> ProposalNetwork:
     return network
 
 
+def _pooler(config: DetectorConfig) -> MultiScaleRoIAlign:
+    """Return RoIAlign at conv4's scale.
+
+    Left to itself, torchvision guesses the scale from the first image it sees, and
+    guesses wrong if that is only a few cells high.
+    """
+    pooler = MultiScaleRoIAlign(["fused"], output_size=config.roi_size, sampling_ratio=2)
+    level = round(math.log2(CONV4_STRIDE))
+    pooler.scales, pooler.map_levels = [1 / CONV4_STRIDE], initLevelMapper(level, level)
+    return pooler
+
+
 def _heads(config: DetectorConfig, classes: int) -> DetectionHeads:
     heads = DetectionHeads(
-        MultiScaleRoIAlign(["fused"], output_size=config.roi_size, sampling_ratio=2),
+        _pooler(config),
         BoxHead(config),
         BoxPredictor(config, classes),
         fg_iou_thresh=config.head_positive_iou,

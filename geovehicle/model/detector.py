@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from geovehicle.detections import Detections
+from geovehicle.errors import GeoVehicleError
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
 from geovehicle.model.device import choose_device, choose_precision
 
@@ -73,11 +74,16 @@ class VehicleDetector:
             for patch in patches
         ]
         reduced = self._precision is not torch.float32
-        with (
-            torch.inference_mode(),
-            torch.autocast(self._device.type, self._precision, enabled=reduced),
-        ):
-            found = self._model(images)
+        try:
+            with (
+                torch.inference_mode(),
+                torch.autocast(self._device.type, self._precision, enabled=reduced),
+            ):
+                found = self._model(images)
+        except torch.OutOfMemoryError as error:
+            raise GeoVehicleError(
+                f"the memory of {self._device} is too small; lower --batch or --patch"
+            ) from error
         return [
             Detections(
                 one["boxes"].cpu().numpy(),

@@ -107,7 +107,7 @@ class DetectionHeads(RoIHeads):
     ) -> dict[str, Tensor]:
         gamma = self.config.focal_gamma if self.config.head_loss == "focal" else 0.0
         positive = torch.where(labels > BACKGROUND)[0]
-        deltas = deltas.reshape(len(deltas), -1, 4)[positive, labels[positive]]
+        deltas = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)[positive, labels[positive]]
         box_loss = F.smooth_l1_loss(deltas, regression[positive], beta=1 / 9, reduction="sum")
         return {
             "loss_classifier": focal_loss(logits, labels, gamma),

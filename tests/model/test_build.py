@@ -90,3 +90,17 @@ def test_a_classifier_without_prior_starts_hundreds_of_times_higher() -> None:
         model = build_detector(replace(DEFAULT_DETECTOR, **SMALL, prior=prior)).train()
         losses.append(model([torch.rand(3, 96, 96)], [vehicle])["loss_objectness"].item())
     assert losses[1] > 300 * losses[0]
+
+
+@pytest.mark.parametrize("height", [20, 40, 66])
+def test_a_sliver_seen_first_changes_nothing_later(height: int) -> None:
+    torch.manual_seed(0)
+    model = build_detector(replace(DEFAULT_DETECTOR, **SMALL, score_threshold=0.0)).eval()
+    image = torch.rand(3, 128, 128)
+    with torch.inference_mode():
+        model([torch.rand(3, height, 160)])
+        after = model([image])[0]["scores"]
+        fresh = build_detector(replace(DEFAULT_DETECTOR, **SMALL, score_threshold=0.0)).eval()
+        fresh.load_state_dict(model.state_dict())
+        torch.testing.assert_close(after, fresh([image])[0]["scores"])
+    assert model.roi_heads.box_roi_pool.scales == [1 / 16]

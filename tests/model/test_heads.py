@@ -69,3 +69,11 @@ def test_detections_in_evaluation_are_ordered_and_inside() -> None:
     assert found[0]["boxes"].max() <= 128
     assert (found[0]["scores"].diff() <= 0).all()
     assert set(found[0]["labels"].tolist()) == {1}
+
+
+def test_losses_where_nothing_can_be_sampled() -> None:
+    everything = target([], [[0, 0, 128, 128]])
+    proposals = [torch.tensor([[10.0, 10.0, 40.0, 40.0]])]
+    _, losses = heads().train()(FEATURES, proposals, SIZE, [everything])
+    assert losses["loss_classifier"] == 0
+    assert losses["loss_box_reg"] == 0
