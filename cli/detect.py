@@ -68,10 +68,12 @@ def command(
     _check(rasters, output, preview, overwrite)
 
     from geovehicle.detection import detect
-    from geovehicle.export.writers import write
+    from geovehicle.export.writers import check_layer, write
 
     with StatusLine(shown=not (quiet or as_json)) as line:
-        found = detect(rasters, weights, settings, _reporter(line))
+        found = detect(
+            rasters, weights, settings, _reporter(line), lambda layer: check_layer(layer, output)
+        )
     write(found.vehicles, output, overwrite)
     if preview:
         _draw(rasters[0], found, settings, preview)

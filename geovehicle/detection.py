@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from geovehicle.detections import Detections
 from geovehicle.engines.local import search
 from geovehicle.errors import SettingsError
 from geovehicle.export.frame import concatenate, to_frame
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from geovehicle.detections import Detections
     from geovehicle.raster.source import Stretch
 
 Progress = Callable[[int, int], None]
@@ -95,6 +95,7 @@ def detect(
     weights: str | PathLike[str] = DEFAULT,
     settings: DetectSettings | None = None,
     on_progress: Progress = lambda done, total: None,
+    check: Callable[[gpd.GeoDataFrame], None] = lambda layer: None,
 ) -> Detected:
     """Find the vehicles of one or more rasters.
 
@@ -111,6 +112,9 @@ def detect(
         How the rasters are searched; the defaults without it.
     on_progress : callable
         Called after each batch of patches.
+    check : callable
+        Called before the search with a layer of the result's fields and CRS and no
+        rows; what it raises ends the job before the long work.
 
     Returns
     -------
@@ -133,10 +137,13 @@ def detect(
     with ExitStack() as stack:
         detector = VehicleDetector.load(weights, settings)
         sources = [stack.enter_context(_open(path, detector, settings)) for path in rasters]
+        classes = detector.info.classes
+        nothing = Detections.empty()
+        check(concatenate([to_frame(nothing, one.grid, one.name, classes) for one in sources]))
         ticker = _Ticker(on_progress, sum(_size(source) for source in sources))
         scenes = [_search(source, detector, settings, ticker) for source in sources]
         frames = [
-            to_frame(scene.detections, source.grid, scene.name, detector.info.classes)
+            to_frame(scene.detections, source.grid, scene.name, classes)
             for scene, source in zip(scenes, sources, strict=True)
         ]
     vehicles = concatenate(frames)

@@ -51,6 +51,8 @@ class Format:
         Whether coordinates have to be longitude and latitude.
     field_name : int
         Longest field name, bytes; 0 where there is no limit.
+    text : int
+        Longest text in a field, bytes; 0 where there is no limit.
     file_size : int
         Largest file, bytes; 0 where there is no limit.
     """
@@ -61,6 +63,7 @@ class Format:
     locks: tuple[str, ...] = ()
     wgs84: bool = False
     field_name: int = 0
+    text: int = 0
     file_size: int = 0
 
 
@@ -71,6 +74,7 @@ _SHAPEFILE = Format(
     # the last ones are indices that GIS software makes
     sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
     field_name=10,
+    text=254,
     file_size=2**31 - 1,
 )
 # 8 decimals of a degree are 1.1 mm
@@ -132,17 +136,16 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
         Where :func:`check_target` raises it, where the format cannot hold the
         layer, or where writing fails.
     """
+    path = Path(path)
     chosen = _format_of(path)
     check_target(path, overwrite)
-    if chosen.wgs84:
-        frame = _to_wgs84(frame, path)
-    _check_limits(frame, chosen, path)
+    frame = check_layer(frame, path)
     with replacing(path, chosen.sidecars) as temporary:
         # drivers name their files in lower case
         written = temporary.with_suffix(temporary.suffix.lower())
         try:
             _write(frame, written, chosen)
-            complete = _holds(written, frame)
+            complete = _holds(written, frame, chosen)
         except (DataSourceError, DataLayerError) as error:
             reason = " ".join(str(error).replace(str(written), path.name).split())
             raise OutputError(
@@ -151,6 +154,23 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
         if not complete:
             raise OutputError(f"{path} came out incomplete; free some disk space and run again")
         written.replace(temporary)
+
+
+def check_layer(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """Return the layer in the CRS that the format asks for, if it can hold it.
+
+    A layer without rows tells before the long work what it would refuse after.
+
+    Raises
+    ------
+    OutputError
+        Where the format cannot hold the layer.
+    """
+    chosen = _format_of(path)
+    if chosen.wgs84:
+        frame = _to_wgs84(frame, path)
+    _check_limits(frame, chosen, path)
+    return frame
 
 
 def _format_of(path: Path) -> Format:
@@ -191,6 +211,11 @@ def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, path: Path) -> None:
             f"{path} cannot have a field named {long[0]}: {chosen.field_name} letters at most;"
             " write a .gpkg instead"
         )
+    if chosen.text and any(_longest(frame[name]) > chosen.text for name in _texts(frame)):
+        raise OutputError(
+            f"{path} holds texts of {chosen.text} bytes at most, a raster's name is longer;"
+            " write a .gpkg instead"
+        )
     if chosen.file_size and _shapefile_size(frame) > chosen.file_size:
         raise OutputError(
             f"{path} would pass 2 GB with its {len(frame)} vehicles; write a .gpkg instead"
@@ -206,10 +231,16 @@ def _shapefile_size(frame: gpd.GeoDataFrame) -> int:
     """
     points = int(shapely.get_num_coordinates(frame.geometry).sum())
     widths = 1
+    texts = _texts(frame)
     for name in frame.columns.drop(frame.geometry.name):
-        text = frame[name].dtype.kind not in "iuf"
-        widths += max(80, _longest(frame[name])) if text else 24
+        widths += max(80, _longest(frame[name])) if name in texts else 24
     return max(100 + 56 * len(frame) + 16 * points, 1000 + widths * len(frame))
+
+
+def _texts(frame: gpd.GeoDataFrame) -> list[str]:
+    """Return the names of the fields that are no numbers."""
+    fields = frame.columns.drop(frame.geometry.name)
+    return [name for name in fields if frame[name].dtype.kind not in "iuf"]
 
 
 def _longest(texts: Any) -> int:
@@ -225,12 +256,12 @@ def _write(frame: gpd.GeoDataFrame, path: Path, chosen: Format) -> None:
         )
 
 
-def _holds(path: Path, frame: gpd.GeoDataFrame) -> bool:
-    """Tell whether a file has every row and text of the layer."""
+def _holds(path: Path, frame: gpd.GeoDataFrame, chosen: Format) -> bool:
+    """Tell whether a file has every row of the layer, and every text where fields have types."""
     found = pyogrio.read_dataframe(path)
     if len(found) != len(frame) or found.geometry.isna().any():
         return False
-    if not len(frame):  # an empty GeoJSON has no fields
+    if chosen.wgs84:  # GeoJSON: a name that reads like a date would come back as one
         return True
     exact = frame.drop(columns=frame.geometry.name).select_dtypes(exclude=np.floating).columns
     return all(name in found and np.array_equal(found[name], frame[name]) for name in exact)

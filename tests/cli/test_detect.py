@@ -249,3 +249,20 @@ def test_the_installed_command_says_one_line(make_raster, tmp_path, weights):
     assert process.stdout == ""
     assert process.stderr.count("\n") == 1
     assert process.stderr.startswith("Error: scene.tif cannot be read")
+
+
+def test_geojson_without_a_crs_is_refused_before_the_search(
+    detect, make_raster, tmp_path, monkeypatch
+):
+    def never(*arguments):
+        raise AssertionError("the search has begun")
+
+    monkeypatch.setattr("geovehicle.detection.search", never)
+    raster = make_raster("plain.tif", crs=None)
+    result = detect(raster, "-o", tmp_path / "out.geojson", "--gsd", "0.1")
+    assert result.exit_code == 4
+    assert "the raster has no CRS" in result.stderr
+    other = make_raster("other.tif")
+    result = detect(raster, other, "-o", tmp_path / "out.gpkg", "--gsd", "0.1")
+    assert result.exit_code == 3
+    assert "some rasters have a CRS" in result.stderr

@@ -14,7 +14,7 @@ from pyogrio.errors import DataSourceError, FeatureError
 
 from geovehicle.errors import OutputError
 from geovehicle.export import writers
-from geovehicle.export.writers import FORMATS, check_target, write
+from geovehicle.export.writers import FORMATS, check_layer, check_target, write
 
 SUFFIXES = [*FORMATS, ".GPKG", ".SHP", ".GeoJSON"]
 
@@ -249,3 +249,29 @@ def test_a_geopackage_that_another_program_has_open_is_left_alone(tmp_path):
     viewer.close()
     write(layer(3), path, overwrite=True)
     assert len(gpd.read_file(path)) == 3
+
+
+def test_long_texts_do_not_fit_a_shapefile(tmp_path):
+    frame = layer().assign(source="ö" * 128)
+    with pytest.raises(OutputError, match="254 bytes at most"):
+        write(frame, tmp_path / "out.shp")
+    assert not names(tmp_path)
+    write(frame.assign(source="ö" * 127), tmp_path / "out.shp")
+
+
+@pytest.mark.parametrize("source", ["2023-05-01", '{"a": 1}', "12"])
+def test_a_raster_may_be_named_like_another_type(tmp_path, source):
+    write(layer().assign(source=source), tmp_path / "out.geojson")
+    content = json.loads((tmp_path / "out.geojson").read_text())
+    assert len(content["features"]) == 3
+
+
+def test_a_path_may_be_text(tmp_path):
+    write(layer(), str(tmp_path / "out.gpkg"))
+    assert len(gpd.read_file(tmp_path / "out.gpkg")) == 3
+
+
+def test_what_a_layer_would_be_refused_for_shows_without_rows(tmp_path):
+    with pytest.raises(OutputError, match="no CRS"):
+        check_layer(layer(0, crs=None), tmp_path / "out.geojson")
+    assert check_layer(layer(0), tmp_path / "out.gpkg").crs == 28992
