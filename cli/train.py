@@ -84,14 +84,19 @@ def command(
     Images that do not tell their ground sampling distance ("gsd", metres) are
     taken to have that of --gsd.
     """
-    if weights is not None and (backbone or backbone_weights):
-        raise click.UsageError("--weights bring their own backbone; leave out --backbone…")
+    named = click.get_current_context().get_parameter_source("recipe")
+    given = named is click.core.ParameterSource.COMMANDLINE
+    if weights is not None and (given or backbone or backbone_weights):
+        raise click.UsageError(
+            "--weights bring their own network; leave out --recipe and --backbone…"
+        )
 
     from geovehicle.data.coco import read_coco
-    from geovehicle.training import CHECKPOINT, Recipe, train
+    from geovehicle.training import CHECKPOINT, LOG, Recipe, train
 
     if output.exists():
-        check_writable(output / CHECKPOINT, overwrite)
+        for name in (CHECKPOINT, LOG):
+            check_writable(output / name, overwrite)
     images = read_coco(dataset, settings.gsd)
     what = Recipe(_config(recipe, backbone), backbone_weights, weights, licence)
     with StatusLine() as line:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from geovehicle import __version__
 from geovehicle.data.sampling import TrainingCrops, collate
-from geovehicle.errors import DatasetError, GeoVehicleError, OutputError
+from geovehicle.errors import DatasetError, GeoVehicleError, OutputError, SettingsError
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint, save_checkpoint
 from geovehicle.model.device import choose_device, choose_precision
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "model.safetensors"
 LOG = "log.jsonl"
+
+LONGEST_MEMORY = 0.1
+"""Half-life of the moving average as a share of a run, or short runs would save what
+they started with."""
 
 IMAGENET = "imagenet"
 """In place of a file: the ImageNet weights that torchvision downloads."""
@@ -107,15 +111,18 @@ def train(
     ------
     DatasetError
         If there is no vehicle to learn from.
+    SettingsError
+        If the checkpoint to go on from works at another ground sampling distance.
     GeoVehicleError
-        If the loss is not finite.
+        If the loss is not finite, or the device's memory is too small.
     """
     if not any(len(image.boxes) for image in images):
         raise DatasetError("no image has a labelled vehicle; nothing can be learnt from it")
     torch.manual_seed(settings.seed)
-    model, config, started_from = _start(recipe)
+    model, config, started_from = _start(recipe, settings.gsd)
     model = model.to(choose_device(settings.device), memory_format=torch.channels_last).train()
-    decay = 0.5 ** (1 / settings.ema_half_life)
+    half_life = min(settings.ema_half_life, settings.iterations * LONGEST_MEMORY)
+    decay = 0.5 ** (1 / half_life)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
     provenance = _provenance(images, recipe, settings) | started_from
     info = ModelInfo(config, ("vehicle",), settings.gsd, recipe.licence, provenance)
@@ -174,17 +181,23 @@ def _learning_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
     return [norm for norm in norms if norm.training]
 
 
-def _start(recipe: Recipe) -> tuple[GeneralizedRCNN, DetectorConfig, dict[str, Any]]:
+def _start(recipe: Recipe, gsd: float) -> tuple[GeneralizedRCNN, DetectorConfig, dict[str, Any]]:
     """Return the model, its configuration and what it goes on from.
 
     The stem is frozen and ImageNet's batch statistics are kept, if there are any.
     """
     if recipe.start is not None:
         model, info = load_checkpoint(recipe.start)
+        if not math.isclose(info.gsd, gsd):
+            raise SettingsError(
+                f"{recipe.start} works at {info.gsd:g} m, not {gsd:g} m; add --gsd {info.gsd:g}"
+            )
         model.requires_grad_(True)
         backbone = model.backbone.backbone
-        backbone.pretrained_parts = backbone.imagenet_parts
-        config, started_from = info.config, {"started_from": info.provenance}
+        if _has_seen_imagenet(info.provenance):
+            backbone.pretrained_parts = backbone.imagenet_parts
+        origin = {**info.provenance, "licence": info.licence}
+        config, started_from = info.config, {"started_from": origin}
     else:
         model, config, started_from = build_detector(recipe.config), recipe.config, {}
         backbone = model.backbone.backbone
@@ -197,17 +210,29 @@ def _start(recipe: Recipe) -> tuple[GeneralizedRCNN, DetectorConfig, dict[str, A
     return model, config, started_from
 
 
-def _batches(images: Sequence[LabelledImage], settings: TrainSettings) -> Iterator[Batch]:
-    return iter(
-        DataLoader(
-            TrainingCrops(images, settings),
-            batch_size=settings.batch,
-            num_workers=settings.workers,
-            collate_fn=collate,
-            multiprocessing_context="spawn" if settings.workers else None,
-            worker_init_fn=_one_thread,
-        )
+def _has_seen_imagenet(provenance: dict[str, Any]) -> bool:
+    """Tell whether a checkpoint, or one that it goes back to, began with ImageNet weights."""
+    earlier = provenance.get("started_from")
+    return bool(provenance.get("backbone_weights")) or (
+        isinstance(earlier, dict) and _has_seen_imagenet(earlier)
     )
+
+
+def _batches(images: Sequence[LabelledImage], settings: TrainSettings) -> Iterator[Batch]:
+    """Yield the batches of a run; a worker's error comes out as its own one line."""
+    loader = DataLoader(
+        TrainingCrops(images, settings),
+        batch_size=settings.batch,
+        num_workers=settings.workers,
+        collate_fn=collate,
+        multiprocessing_context="spawn" if settings.workers else None,
+        worker_init_fn=_one_thread,
+    )
+    try:
+        yield from loader
+    except GeoVehicleError as error:
+        last_line = str(error).strip().splitlines()[-1]
+        raise type(error)(last_line.rpartition(f"{type(error).__name__}: ")[2]) from error
 
 
 def _one_thread(worker: int) -> None:
@@ -229,8 +254,13 @@ def _steps(
     for iteration, (images, targets) in enumerate(batches, start=1):
         images = [image.to(device) for image in images]
         targets = [{key: value.to(device) for key, value in one.items()} for one in targets]
-        with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-            losses = model(images, targets)
+        try:
+            with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
+                losses = model(images, targets)
+        except torch.OutOfMemoryError as error:
+            raise GeoVehicleError(
+                f"the memory of {device} is too small; lower --batch or --crop"
+            ) from error
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total):
             raise GeoVehicleError(

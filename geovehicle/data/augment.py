@@ -1,7 +1,7 @@
 """Training samples: random views of labelled images at one ground sampling distance.
 
-A sample is a pure function of its random generator, so that a run can be repeated
-and resumed.  Boxes stay honest under rotation: a horizontal box tells a vehicle's
+A sample is a pure function of its random generator, so that a run can be
+repeated.  Boxes stay honest under rotation: a horizontal box tells a vehicle's
 own rectangle only where the vehicle lies along the axes, so views are turned
 freely only where most vehicles do, and the others become ignore boxes.
 """

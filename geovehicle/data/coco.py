@@ -73,7 +73,7 @@ class LabelledImage:
         try:
             with Image.open(self.path) as image:
                 pixels = np.asarray(image.convert("RGB"))
-        except (OSError, Image.DecompressionBombError) as error:
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
             raise DatasetError(f"{self.path} cannot be read as an image: {error}") from error
         if pixels.shape[:2] != (self.height, self.width):
             raise DatasetError(

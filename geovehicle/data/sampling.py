@@ -54,8 +54,7 @@ class TrainingCrops(Dataset[Sample]):
     """Crop number `i` of a run, whichever process asks for it and when.
 
     Every crop has a generator seeded by the run's seed and its own number, so
-    that the order of workers does not matter and a resumed run sees what an
-    uninterrupted one would have seen.
+    that the order of workers does not matter.
     """
 
     def __init__(self, images: Sequence[LabelledImage], settings: TrainSettings) -> None:

@@ -110,3 +110,17 @@ def test_a_missing_data_set(run, tmp_path):
     assert result.exit_code == 3
     assert "no.json cannot be read" in result.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_weights_bring_their_own_network(train, received, weights, tmp_path):
+    result = train("-o", tmp_path / "run", "--weights", weights, "--recipe", "paper")
+    assert result.exit_code == 2
+    assert "leave out --recipe" in result.stderr
+    assert train("-o", tmp_path / "run", "--weights", weights).exit_code == 0
+    assert received[0][2].start == str(weights)
+
+
+def test_an_older_log_is_not_lost(train, tmp_path):
+    (tmp_path / "log.jsonl").write_text("old")
+    assert "exists; add --overwrite" in train("-o", tmp_path).stderr
+    assert (tmp_path / "log.jsonl").read_text() == "old"
