@@ -3,6 +3,8 @@
 The names below are imported when they are first used, so that ``import
 geovehicle`` costs nothing::
 
+    from pathlib import Path
+
     import geovehicle
 
     found = geovehicle.detect(["ortho.tif"])

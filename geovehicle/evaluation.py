@@ -196,14 +196,15 @@ def report(
 def _metrics(
     images: Sequence[LabelledImage], detections: Sequence[Detections], score: float
 ) -> Metrics:
-    strict = match(images, detections, 0.5)
-    paper = match(images, detections, PAPER.evaluation_iou)
+    curve = [found.filter(found.scores >= LOWEST_SCORE) for found in detections]
+    strict = match(images, curve, 0.5)
+    paper = match(images, curve, PAPER.evaluation_iou)
     best = paper.best_score()
     return Metrics(
         images=len(images),
         ap50=strict.average_precision(),
         ap30=paper.average_precision(),
-        rates=paper.at_score(score),
+        rates=match(images, detections, PAPER.evaluation_iou).at_score(score),
         best_score=best,
         best_f1=paper.at_score(best).f1,
     )

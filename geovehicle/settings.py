@@ -64,6 +64,9 @@ class Ranged:
     def __post_init__(self) -> None:
         for one in fields(self):  # type: ignore[arg-type]
             value = getattr(self, one.name)
+            choices = one.metadata.get("choices")
+            if choices and value not in choices:
+                raise SettingsError(f"{one.name} is {value!r}; choose one of {', '.join(choices)}")
             low = one.metadata.get("minimum", -math.inf)
             high = one.metadata.get("maximum", math.inf)
             if not isinstance(value, int | float):
@@ -192,6 +195,8 @@ DEFAULT_DETECTOR = DetectorConfig(
     head_regression_weight=0.5,
     rpn_top_n=1500,
     detections_per_patch=1000,
+    score_threshold=0.55,
+    nms_iou=0.4,
 )
 """The detector of the shipped weights: the paper's network with a lighter head
 (68 MB in float16), a fourth anchor size for buses, and limits that fit a full
@@ -233,9 +238,11 @@ class DetectSettings(Ranged):
         minimum=0.0,
     )
     batch: int = setting(1, "Patches that go through the detector together.", minimum=1)
-    device: DeviceName = setting("auto", "Where the detector runs.")
+    device: DeviceName = setting("auto", "Where the detector runs.", choices=get_args(DeviceName))
     precision: PrecisionName = setting(
-        "auto", "Arithmetic of the detector; auto takes bfloat16 where it is fast."
+        "auto",
+        "Arithmetic of the detector; auto takes bfloat16 where it is fast.",
+        choices=get_args(PrecisionName),
     )
 
 
@@ -261,9 +268,13 @@ class TrainSettings(Ranged):
     seed: int = setting(0, "Seed of every random choice.", minimum=0)
     workers: int = setting(1, "Processes that prepare crops.", minimum=0)
     save_every: int = setting(250, "Iterations between two checkpoints.", minimum=1)
-    device: DeviceName = setting("auto", "Where the model is trained.")
+    device: DeviceName = setting(
+        "auto", "Where the model is trained.", choices=get_args(DeviceName)
+    )
     precision: PrecisionName = setting(
-        "auto", "Arithmetic of the model; auto takes bfloat16 where it is fast."
+        "auto",
+        "Arithmetic of the model; auto takes bfloat16 where it is fast.",
+        choices=get_args(PrecisionName),
     )
     warm_up: int = 100
     """Iterations over which the learning rate rises."""

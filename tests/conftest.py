@@ -145,7 +145,7 @@ def make_raster(tmp_path: Path) -> MakeRaster:
 def shared_data() -> Path:
     """Return the folder of real data, or skip the test."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"real data is absent ({SHARED_DATA})")
+        pytest.skip("real data is absent: no folder shared/data beside the checkout")
     return SHARED_DATA
 
 

@@ -156,3 +156,11 @@ def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:
 def test_an_empty_data_set_is_told() -> None:
     with pytest.raises(DatasetError, match="no images"):
         evaluate([])
+
+
+def test_average_precision_does_not_depend_on_the_score_of_the_rates() -> None:
+    image = labelled([CAR, moved(100)])
+    detections = found((CAR, 0.9), (moved(100), 0.02))
+    low, high = (report([image], [detections], score).total for score in (0.01, 0.5))
+    assert low.ap50 == high.ap50
+    assert (low.rates.true, high.rates.true) == (2, 1)

@@ -8,7 +8,14 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 from geovehicle.errors import SettingsError
-from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig, DetectSettings
+from geovehicle.settings import (
+    DEFAULT_DETECTOR,
+    FASTER_RCNN,
+    PAPER,
+    DetectorConfig,
+    DetectSettings,
+    TrainSettings,
+)
 
 
 def test_paper_states_its_data_and_evaluation() -> None:
@@ -66,6 +73,13 @@ def test_unknown_names_are_refused_with_the_choices(field: str) -> None:
 def test_numbers_outside_their_range_are_refused(field: str, value: float) -> None:
     with pytest.raises(SettingsError, match=f"{field} is {value}"):
         DetectSettings(**{field: value})
+
+
+@pytest.mark.parametrize("settings", [DetectSettings, TrainSettings])
+@pytest.mark.parametrize(("field", "value"), [("device", "cuda:0"), ("precision", "float16")])
+def test_unknown_choices_are_refused(settings: type, field: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{field} is '{value}'; choose one of auto"):
+        settings(**{field: value})
 
 
 def test_the_ends_of_a_range_belong_to_it() -> None:
