@@ -121,9 +121,7 @@ def train(
     torch.manual_seed(settings.seed)
     model, config, started_from = _start(recipe, settings.gsd)
     model = model.to(choose_device(settings.device), memory_format=torch.channels_last).train()
-    half_life = min(settings.ema_half_life, settings.iterations * LONGEST_MEMORY)
-    decay = 0.5 ** (1 / half_life)
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))  # type: ignore[no-untyped-call]
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_decay(settings)))  # type: ignore[no-untyped-call]
     provenance = _provenance(images, recipe, settings) | started_from
     info = ModelInfo(config, ("vehicle",), settings.gsd, recipe.licence, provenance)
     checkpoint = folder / CHECKPOINT
@@ -173,6 +171,12 @@ def recalibrate(
             samples = [crops[number % len(crops)][0].to(device) for number in numbers]
             model.backbone(model.transform(samples)[0].tensors)
     model.eval()
+
+
+def _decay(settings: TrainSettings) -> float:
+    """Return the share of the moving average that one iteration leaves in place."""
+    half_life = min(settings.ema_half_life, settings.iterations * LONGEST_MEMORY)
+    return float(0.5 ** (1 / half_life))
 
 
 def _learning_norms(model: nn.Module) -> list[nn.BatchNorm2d]:

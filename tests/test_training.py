@@ -219,3 +219,11 @@ def test_too_little_memory_says_what_to_lower(
     monkeypatch.setattr(GeneralizedRCNN, "forward", full)
     with pytest.raises(GeoVehicleError, match="lower --batch or --crop"):
         train(images, tmp_path, Recipe(TINY), QUICK)
+
+
+@pytest.mark.parametrize("iterations", [1, 10, 400, 5000])
+def test_the_average_forgets_what_a_run_started_with(iterations: int) -> None:
+    settings = replace(QUICK, iterations=iterations)
+    decay = training._decay(settings)
+    assert decay**iterations <= 0.5**10 * 1.001
+    assert decay**settings.ema_half_life <= 0.5 * 1.001

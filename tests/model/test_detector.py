@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from geovehicle.errors import SettingsError
+from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
 from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.device import choose_device, choose_precision
@@ -82,3 +82,14 @@ def test_precision_follows_the_device_and_the_wish() -> None:
     assert choose_precision("bfloat16", cpu) is torch.bfloat16
     assert choose_precision("auto", cpu) in (torch.float32, torch.bfloat16)
     assert choose_precision("auto", torch.device("mps")) is torch.float32
+
+
+def test_too_little_memory_says_what_to_lower(
+    detector: VehicleDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(images: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(detector, "_model", full)
+    with pytest.raises(GeoVehicleError, match="lower --batch or --patch"):
+        detector([patch(0)])
