@@ -13,10 +13,9 @@ import click
 from geovehicle import __version__
 from geovehicle.errors import OutputError
 from geovehicle.files import check_writable
-from geovehicle.model.weights import DEFAULT
 from geovehicle.settings import DetectSettings
 
-from .options import options_of
+from .options import options_of, weights_option
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
@@ -38,13 +37,7 @@ SMALL = 10_000.0
     metavar="OUT",
     help="The layer; its suffix says the format: .gpkg, .shp or .geojson.",
 )
-@click.option(
-    "--weights",
-    default=DEFAULT,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="Shipped weights or a checkpoint of geovehicle train.",
-)
+@weights_option
 @options_of(DetectSettings)
 @click.option("--preview", type=click.Path(path_type=Path), metavar="PNG", help="Draw a picture.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from geovehicle.model.weights import DEFAULT
 from geovehicle.settings import DetectSettings
 
-from .options import FiniteRange, options_of
+from .options import FiniteRange, options_of, weights_option
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
@@ -25,13 +24,7 @@ HEADER = ("images", "vehicles", "AP50", "AP30", "precision", "recall", "F1", "be
 
 @click.command("evaluate")
 @click.argument("dataset", type=click.Path(path_type=Path), metavar="DATASET.json")
-@click.option(
-    "--weights",
-    default=DEFAULT,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="Shipped weights or a checkpoint of geovehicle train.",
-)
+@weights_option
 @click.option(
     "--gsd",
     type=FiniteRange(min=0, min_open=True),

@@ -11,7 +11,18 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
 
+from geovehicle.model.weights import DEFAULT
+
 Function = Callable[..., Any]
+
+weights_option = click.option(
+    "--weights",
+    default=DEFAULT,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="Shipped weights or a checkpoint of geovehicle train.",
+)
+"""The detector of the commands that use one."""
 
 
 def options_of(
