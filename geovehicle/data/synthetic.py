@@ -22,9 +22,11 @@ from rasterio.errors import RasterioError
 from geovehicle.data.scenery.canvas import Canvas, Frame, Light
 from geovehicle.data.scenery.chance import weighted
 from geovehicle.data.scenery.fleet import draw_vehicle
-from geovehicle.data.scenery.lots import BLOCKS, Lot
+from geovehicle.data.scenery.lot import Lot
+from geovehicle.data.scenery.lots import BLOCKS
 from geovehicle.data.scenery.photo import Optics, lit, textured
 from geovehicle.data.scenery.site import Site, random_palette
+from geovehicle.data.scenery.skyline import overshadow
 from geovehicle.data.scenery.streets import (
     StreetPlan,
     furnish_street,
@@ -45,6 +47,9 @@ ORIGIN = (691_600.0, 5_334_800.0)
 """Upper left corner of the example in :data:`CRS`: in Munich."""
 
 EXAMPLE_GSD = 0.10
+TOWERS = 0.4
+"""Share of the scenes with the shadows of towers out of view."""
+
 LAYER = "vehicles"
 
 
@@ -122,15 +127,16 @@ def render_scene(
 
 
 def _random_light(rng: np.random.Generator) -> Light:
-    azimuth, elevation = rng.uniform(0, 2 * math.pi), math.radians(rng.uniform(32, 65))
+    azimuth, elevation = rng.uniform(0, 2 * math.pi), math.radians(rng.uniform(24, 65))
     reach = 1 / math.tan(elevation)
     tilt, lean = rng.uniform(0, 2 * math.pi), min(0.12, abs(rng.normal(0, 0.05)))
     dull = rng.random() < 0.2
-    depth = rng.uniform(0.75, 0.9) if dull else rng.uniform(0.32, 0.52)
+    depth = rng.uniform(0.75, 0.9) if dull else rng.uniform(0.25, 0.5)
+    blue = 1.12 if dull else rng.uniform(1.08, 1.35)
     return Light(
         sun=(reach * math.cos(azimuth), reach * math.sin(azimuth)),
         lean=(lean * math.cos(tilt), lean * math.sin(tilt)),
-        shade=(depth, depth * 1.06, min(1.0, depth * 1.16)),
+        shade=(depth, depth * 1.06, min(1.0, depth * blue)),
         penumbra=rng.uniform(0.4, 0.7) if dull else rng.uniform(0.05, 0.12),
     )
 
@@ -167,6 +173,8 @@ def _lay_out(site: Site) -> None:
     for x, column in columns:
         for y, row in rows:
             open_crossing(site, root.at(x, y), (column, row))
+    for _ in range(int(rng.integers(1, 4)) if site.chance(TOWERS) else 0):
+        overshadow(site, root.angle)
     builders = weighted(rng, BLOCKS)
     for above, below in pairwise(rows):
         for left, right in pairwise(columns):

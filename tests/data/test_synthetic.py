@@ -16,7 +16,7 @@ from geovehicle.errors import OutputError, SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-BUSY = 34
+BUSY = 26
 """Seed of a scene with many vehicles in its first few hundred pixels."""
 
 
@@ -109,8 +109,8 @@ def test_vehicles_are_where_the_truth_says(scene: Scene, empty: Scene) -> None:
     spots = shapely.points(cols + 0.5, rows + 0.5)
     outlines = shapely.union_all(polygons)
     assert empty.types == ()
-    # beyond vehicle and shadow nothing changes: 3.7 m of lorry cast at most 6 m
-    assert (shapely.distance(outlines, spots) < 75).mean() > 0.99
+    # beyond vehicle and shadow nothing changes: 3.7 m of lorry cast at most 8.4 m
+    assert (shapely.distance(outlines, spots) < 90).mean() > 0.99
     x, y = np.meshgrid(np.arange(420) + 0.5, np.arange(360) + 0.5)
     for polygon in polygons:
         inside = shapely.contains_xy(polygon, x, y)

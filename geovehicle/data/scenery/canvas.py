@@ -42,6 +42,7 @@ class Layer(IntEnum):
     ROOF = 4
     ROOFTOP = 5
     TREE = 6
+    SKY = 7
 
 
 class Frame(NamedTuple):

@@ -1,15 +1,17 @@
-"""Cars and vans from above."""
+"""Cars from above."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from geovehicle.data.scenery.canvas import Material, Points
+from geovehicle.data.scenery.canvas import Material, Points, rounded
 from geovehicle.data.scenery.chance import weighted
 from geovehicle.data.scenery.pen import GLASS, RUBBER, Paints, Pen, coat, mirrored, scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
 
 PAINTS: Paints = (
@@ -27,15 +29,6 @@ PAINTS: Paints = (
     (0.005, (210, 170, 44)),  # yellow
 )
 """Roughly how often each paint is sold in Europe and North America."""
-
-WORK_PAINTS: Paints = (
-    (0.62, (238, 239, 237)),
-    (0.12, (166, 169, 172)),
-    (0.07, (44, 66, 122)),
-    (0.07, (164, 34, 34)),
-    (0.05, (206, 164, 46)),
-    (0.07, (52, 54, 58)),
-)
 
 LAMP = Material((188, 192, 196), 0.05)
 TAIL_LAMP = Material((128, 28, 30), 0.05)
@@ -63,6 +56,10 @@ class Body:
         How square the corners are: 1 is a saloon's.
     bed
         True for a pick-up.
+    open
+        True for a car without its roof.
+    waist
+        Height of the bonnet's edge, metres.
     """
 
     screen: tuple[float, float]
@@ -70,6 +67,8 @@ class Body:
     height: float
     bluff: float = 1.0
     bed: bool = False
+    open: bool = False
+    waist: float = 0.75
 
 
 CARS = (
@@ -78,40 +77,32 @@ CARS = (
     (0.16, Body((0.210, 0.075), (-0.385, -0.468), 1.48)),  # estate
     (0.18, Body((0.220, 0.095), (-0.400, -0.464), 1.72, 0.8)),  # SUV
     (0.08, Body((0.205, 0.105), (-0.080, -0.125), 1.80, 0.65, bed=True)),  # pick-up
+    (0.03, Body((0.165, 0.065), (-0.290, -0.330), 1.15, open=True)),  # convertible
 )
-VAN = Body((0.400, 0.285), (-0.474, -0.490), 2.2, 0.6)
 
 
 def draw_car(pen: Pen, rng: np.random.Generator) -> None:
     """Paint a car of a random body and its shadow."""
     body = weighted(rng, CARS)
     paint = coat(rng, PAINTS)
-    _lower_half(pen, body, paint)
-    _bonnet(pen, rng, body, paint)
+    lower_half(pen, body, paint)
+    bonnet(pen, rng, body, paint)
     if body.bed:
         _bed(pen, rng, body, paint)
     else:
         tail = mirrored(((body.rear[1] - 0.004, 0.74), (-0.468, 0.66), (-0.482, 0.50)))
         pen.fill(tail, paint.scaled(1.04 - 0.10 * pen.ahead), 0.95)
-    _cabin(pen, rng, body, paint)
-    _roof(pen, rng, body, paint)
-    _roof_fittings(pen, rng, body)
+    cabin(pen, rng, body, paint)
+    if body.open:
+        _seats(pen, rng, body)
+    else:
+        roof(pen, rng, body, paint)
+        _roof_fittings(pen, rng, body)
 
 
-def draw_van(pen: Pen, rng: np.random.Generator) -> None:
-    """Paint a van and its shadow."""
-    paint = coat(rng, WORK_PAINTS)
-    _lower_half(pen, VAN, paint)
-    _bonnet(pen, rng, VAN, paint)
-    _cabin(pen, rng, VAN, paint)
-    _roof(pen, rng, VAN, paint)
-    for k in range(int(rng.integers(3, 7))):
-        pen.bar(0.18 - 0.1 * k, 0.66, 0.05, paint.scaled(0.91), VAN.height)
-
-
-def _lower_half(pen: Pen, body: Body, paint: Material) -> None:
+def lower_half(pen: Pen, body: Body, paint: Material) -> None:
     """Sills, wings, lamps and mirrors."""
-    waist = 0.75 if body is not VAN else 1.0
+    waist = body.waist
     outline = mirrored([(x, 1 - (1 - y) * body.bluff) for x, y in BODY])
     pen.cast(outline, 0.0, waist)
     pen.fill(outline, RUBBER, 0.15)
@@ -128,7 +119,8 @@ def _lower_half(pen: Pen, body: Body, paint: Material) -> None:
         pen.fill([(x, y * side) for x, y in lamp], TAIL_LAMP, waist)
 
 
-def _bonnet(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
+def bonnet(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
+    """Bonnet, its crease, and sometimes the sun mirrored in it."""
     base = body.screen[0]
     panel = mirrored(((0.478, 0.40), (0.462, 0.62), (0.44, 0.72), (base, 0.80)))
     pen.fill(panel, paint.scaled(0.99 + 0.10 * pen.ahead), 0.9)
@@ -136,7 +128,7 @@ def _bonnet(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> 
     pen.fill(inner, paint.scaled(1.06 + 0.08 * pen.ahead), 0.9)
     pen.bar(base, 0.78, 0.10, paint.scaled(0.72), 0.9)
     if rng.random() < 0.35:
-        x, y = base + rng.uniform(0.06, 0.16), 0.5 * pen.right + rng.uniform(-0.2, 0.2)
+        x, y = min(base + rng.uniform(0.06, 0.16), 0.45), 0.5 * pen.right + rng.uniform(-0.2, 0.2)
         glint = ((x, y - 0.25), (x + 0.03, y), (x, y + 0.25), (x - 0.03, y))
         red, green, blue = paint.scaled(1.3).colour
         pen.fill(glint, Material((red + 50, green + 50, blue + 50), 0.05), 0.9)
@@ -154,7 +146,7 @@ def _bed(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> Non
     pen.fill([(x, y * side) for x, y in dark], floor.scaled(0.55), 0.6)
 
 
-def _cabin(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
+def cabin(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
     """Glass all round, mirroring the sky where it faces up, and the pillars."""
     (base, top), (end, tail) = body.screen, body.rear
     house = mirrored(
@@ -177,7 +169,8 @@ def _cabin(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> N
             pen.fill([(x, y * side) for x, y in post], paint.scaled(0.85), body.height - 0.2)
 
 
-def _roof(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
+def roof(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> None:
+    """Roof, domed across, now and then of another colour than the body."""
     top, end = body.screen[1], body.rear[0]
     half = 0.71 if body.height < 1.6 else 0.77
     edge = (
@@ -191,17 +184,69 @@ def _roof(pen: Pen, rng: np.random.Generator, body: Body, paint: Material) -> No
         pen.fill(scaled(roof, 0.2 + 0.8 * share, share, shift), skin.scaled(gain), body.height)
 
 
+def _seats(pen: Pen, rng: np.random.Generator, body: Body) -> None:
+    """Paint the inside of a car without a roof."""
+    top, end = body.screen[1], body.rear[0]
+    floor = Material((46, 44, 44), 0.1)
+    pen.fill(mirrored(((top - 0.01, 0.72), (end, 0.72))), floor, 0.8)
+    tone = rng.uniform(40, 170)
+    leather = Material((tone * 1.05, tone * 0.9, tone * 0.78), 0.1)
+    for front in (top - 0.10, top - 0.26):
+        for side in (-0.36, 0.36):
+            seat = rounded(front - 0.10, side - 0.26, front, side + 0.26, 0.03)
+            pen.fill(seat, leather, 0.9)
+            back = rounded(front - 0.12, side - 0.26, front - 0.08, side + 0.26, 0.02)
+            pen.fill(back, leather.scaled(1.25), 1.1)
+
+
 def _roof_fittings(pen: Pen, rng: np.random.Generator, body: Body) -> None:
-    """Sunroof or rails."""
-    top, end, draw = body.screen[1], body.rear[0], rng.random()
+    """Sunroof, glass roof, rails, roof box or the sign of a taxi."""
     if body.bed:
         return
-    if draw < 0.22:
-        depth = 0.35 if draw < 0.15 else 0.75
-        rear = top - 0.04 - depth * (top - end - 0.07)
-        pen.fill(mirrored(((top - 0.04, 0.45), (rear, 0.45))), GLASS, body.height)
-    elif draw > 0.7 and body.height > 1.47:
-        rail = CHROME if draw > 0.85 else RUBBER
-        for side in (-1, 1):
-            strip: Points = ((top - 0.04, 0.74), (top - 0.04, 0.68), (end, 0.68), (end, 0.74))
-            pen.fill([(x, y * side) for x, y in strip], rail, body.height + 0.05)
+    fitting = weighted(rng, FITTINGS)
+    if fitting is not None:
+        fitting(pen, rng, body)
+
+
+def _sunroof(pen: Pen, rng: np.random.Generator, body: Body) -> None:
+    top, end = body.screen[1], body.rear[0]
+    depth = rng.choice((0.35, 0.35, 0.75, 0.95))
+    half = 0.45 if depth < 0.5 else 0.6
+    rear = top - 0.04 - depth * (top - end - 0.07)
+    pen.fill(mirrored(((top - 0.04, half), (rear, half))), GLASS, body.height)
+
+
+def _rails(pen: Pen, rng: np.random.Generator, body: Body) -> None:
+    top, end = body.screen[1], body.rear[0]
+    rail = CHROME if rng.random() < 0.5 else RUBBER
+    for side in (-1, 1):
+        strip: Points = ((top - 0.04, 0.74), (top - 0.04, 0.68), (end, 0.68), (end, 0.74))
+        pen.fill([(x, y * side) for x, y in strip], rail, body.height + 0.05)
+    if rng.random() < 0.4:
+        for x in (top - 0.09, end + 0.08):
+            pen.bar(x, 0.72, 0.07, rail, body.height + 0.1)
+
+
+def _roof_box(pen: Pen, rng: np.random.Generator, body: Body) -> None:
+    middle, y = (body.screen[1] + body.rear[0]) / 2, rng.uniform(-0.25, 0.25)
+    along = rng.uniform(0.7, 1.1) / pen.length
+    box = scaled(mirrored(((middle + along, 0.28), (middle - along, 0.42))), 1.0, 1.0, y)
+    tone = rng.choice((38.0, 150.0, 215.0))
+    pen.cast(box, body.height, body.height + 0.4)
+    pen.fill(box, Material((tone, tone, tone), 0.08), body.height + 0.4)
+
+
+def _taxi_sign(pen: Pen, rng: np.random.Generator, body: Body) -> None:
+    x = body.screen[1] - rng.uniform(0.08, 0.16)
+    yellow = Material((226, 190, 66) if rng.random() < 0.6 else (226, 226, 222), 0.05)
+    pen.bar(x - 0.02, 0.42, 0.24, RUBBER, body.height)
+    pen.bar(x - 0.02, 0.40, 0.2, yellow, body.height + 0.15)
+
+
+FITTINGS: tuple[tuple[float, Callable[[Pen, np.random.Generator, Body], None] | None], ...] = (
+    (0.52, None),
+    (0.24, _sunroof),
+    (0.16, _rails),
+    (0.04, _roof_box),
+    (0.04, _taxi_sign),
+)

@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geovehicle.data.scenery.canvas import Material
-from geovehicle.data.scenery.cars import WORK_PAINTS
-from geovehicle.data.scenery.pen import GLASS, RUBBER, Paints, Pen, coat, mirrored, scaled
+from geovehicle.data.scenery.chance import weighted
+from geovehicle.data.scenery.pen import (
+    BOX_PAINTS,
+    GLASS,
+    RUBBER,
+    WORK_PAINTS,
+    Paints,
+    Pen,
+    coat,
+    mirrored,
+    scaled,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +32,6 @@ BUS_PAINTS: Paints = (
     (0.10, (54, 92, 152)),
     (0.08, (170, 172, 172)),
 )
-BOX_PAINTS: Paints = ((0.75, (228, 229, 227)), (0.15, (158, 161, 164)), (0.1, (60, 84, 132)))
 
 BUS_HEIGHT_M = 3.1
 COACH = ((0.5, 0.84), (0.4955, 0.95), (0.486, 1.0), (-0.488, 1.0), (-0.497, 0.96), (-0.5, 0.88))
@@ -67,6 +76,7 @@ def _roof_units(pen: Pen, rng: np.random.Generator, part: Span, roof: Material) 
     for k in range(count):
         x = part[1] + (part[0] - part[1]) * (k + rng.uniform(0.35, 0.65)) / count
         along, half = rng.uniform(0.3, 1.2) / pen.length, rng.uniform(0.2, 0.55)
+        along = min(along, 0.95 * (part[0] - x), 0.95 * (x - part[1]))
         box = mirrored(((x + along, half), (x, half * 1.06), (x - along, half)))
         shade = [(px - 0.02 * pen.ahead, py - 0.1 * pen.right) for px, py in box]
         pen.fill(shade, roof.scaled(0.6), BUS_HEIGHT_M)
@@ -82,17 +92,14 @@ def _bellows(pen: Pen, joint: float) -> None:
 
 
 def draw_truck(pen: Pen, rng: np.random.Generator) -> None:
-    """Paint a lorry with a box or an open platform, and its shadow."""
+    """Paint a lorry with its load, and its shadow; a long one is a tractor and its trailer."""
     chassis = mirrored(((0.47, 0.9), (-0.5, 0.9)))
     pen.cast(chassis, 0.0, 0.9)
     pen.fill(chassis, Material((46, 46, 48), 0.2), 0.9)
     behind = 0.5 - rng.uniform(1.7, 2.3) / pen.length
     _cab(pen, (0.5, behind), coat(rng, WORK_PAINTS))
     load = (behind - rng.uniform(0.15, 0.5) / pen.length, -0.5)
-    if rng.random() < 0.65:
-        _box(pen, rng, load)
-    else:
-        _platform(pen, rng, load)
+    weighted(rng, LOADS)(pen, rng, load)
 
 
 def _cab(pen: Pen, part: Span, paint: Material) -> None:
@@ -140,3 +147,39 @@ def _platform(pen: Pen, rng: np.random.Generator, part: Span) -> None:
         tone = rng.uniform(70, 190)
         skin = Material((tone, tone * 0.93, tone * 0.82), 0.3)
         pen.fill(scaled(load, 1.0, 1.0, y), skin, 1.7)
+
+
+def _tank(pen: Pen, rng: np.random.Generator, part: Span) -> None:
+    """Shade a tank as the cylinder it is."""
+    skin = coat(rng, BOX_PAINTS)
+    for k in range(8):
+        left, right = 2 * k / 8 - 1, 2 * (k + 1) / 8 - 1
+        across = (left + right) / 2
+        gain = 0.9 + 0.3 * across * pen.right - 0.25 * across**2
+        strip = ((part[0], left), (part[0], right), (part[1], right), (part[1], left))
+        pen.fill(strip, skin.scaled(gain), 2.8)
+    pen.cast(mirrored([(x, 0.7) for x in part]), 0.9, 3.2)
+    for k in range(1, 5):
+        x = part[1] + (part[0] - part[1]) * k / 5
+        lid = mirrored(((x + 0.25 / pen.length, 0.16), (x - 0.25 / pen.length, 0.16)))
+        pen.fill(lid, skin.scaled(0.6), 3.2)
+
+
+def _tipper(pen: Pen, rng: np.random.Generator, part: Span) -> None:
+    """Fill an open box of steel with earth, sand or nothing."""
+    steel = coat(rng, WORK_PAINTS)
+    outline = mirrored([(x, 1.0) for x in part])
+    pen.cast(outline, 0.9, 2.2)
+    pen.flank(outline, steel.scaled(0.66), 0.9, 2.2)
+    pen.fill(outline, steel.scaled(0.9), 2.2)
+    tone = rng.uniform(50, 190)
+    load = Material((tone, tone * 0.9, tone * 0.76), 0.5)
+    inner = scaled(outline, 0.97, 0.9)
+    pen.fill(inner, load.scaled(0.85), 1.8)
+    if rng.random() < 0.6:
+        pen.fill(scaled(inner, 0.8, 0.6, 0.15 * pen.right), load.scaled(1.15), 2.2)
+    else:
+        pen.fill(scaled(inner, 0.95, 0.75, -0.2 * pen.right), load.scaled(0.5), 1.0)
+
+
+LOADS = ((0.55, _box), (0.20, _platform), (0.10, _tank), (0.15, _tipper))

@@ -14,17 +14,36 @@ Paints = tuple[tuple[float, Colour], ...]
 
 GLASS = Material((30, 35, 42), 0.06)
 RUBBER = Material((26, 26, 28), 0.05)
+WORK_PAINTS: Paints = (
+    (0.62, (238, 239, 237)),
+    (0.12, (166, 169, 172)),
+    (0.07, (44, 66, 122)),
+    (0.07, (164, 34, 34)),
+    (0.05, (206, 164, 46)),
+    (0.07, (52, 54, 58)),
+)
+BOX_PAINTS: Paints = ((0.75, (228, 229, 227)), (0.15, (158, 161, 164)), (0.1, (60, 84, 132)))
+
+DIRTY = 0.12
+"""Share of the vehicles with dust on their paint."""
+
+DUST: Colour = (138.0, 128.0, 112.0)
 SKY: Colour = (12.0, 14.5, 18.0)
 """What glossy paint mirrors of the sky from above."""
 
 
 def coat(rng: np.random.Generator, paints: Paints) -> Material:
-    """Return a paint of a table of (frequency, colour), aged a little."""
+    """Return a paint of a table of (frequency, colour), aged a little, sometimes dirty."""
     red, green, blue = weighted(rng, paints)
     factor, tint = 0.93 * rng.normal(1.0, 0.07), rng.normal(0.0, 2.5)
-    return Material(
-        (red * factor + tint + SKY[0], green * factor + SKY[1], blue * factor - tint + SKY[2]), 0.08
+    colour = (red * factor + tint + SKY[0], green * factor + SKY[1], blue * factor - tint + SKY[2])
+    if rng.random() > DIRTY:
+        return Material(colour, 0.08)
+    share = rng.uniform(0.1, 0.45)
+    red, green, blue = (
+        (1 - share) * own + share * dust for own, dust in zip(colour, DUST, strict=True)
     )
+    return Material((red, green, blue), 0.25)
 
 
 def mirrored(profile: Points) -> Points:

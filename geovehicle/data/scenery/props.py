@@ -1,4 +1,4 @@
-"""Things that stand about: trees, hedges, lamps, shelters, crates."""
+"""Trees, hedges, lamps, and what is worn on the ground."""
 
 from __future__ import annotations
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 LAMP_M = 8.0
 """Height of a street lamp."""
 
-SHELTERS = ((96, 124, 196), (150, 170, 182), (196, 198, 196), (92, 104, 100))
-CRATES = ((60, 92, 70), (52, 76, 128), (150, 64, 46), (198, 198, 192), (120, 122, 122))
-
 _WOBBLE = (1.0, 0.72, 1.1, 0.8, 1.05, 0.7, 0.95, 0.85)
 _OCTAGON = [(math.cos(k * math.pi / 4), math.sin(k * math.pi / 4)) for k in range(8)]
 _RAGGED = [
@@ -35,6 +32,9 @@ def blob(size: float, shape: int) -> Points:
 def tree(site: Site, frame: Frame, radius: float) -> None:
     """Grow a tree: a dome of leaf clumps, bright on the sun's side, and its shadow."""
     if not site.canvas.sees(frame, radius + 10):
+        return
+    if site.palette.bare and site.chance(0.8):
+        _bare_tree(site, frame, radius)
         return
     rng, light = site.rng, site.canvas.light
     tall = radius * rng.uniform(1.5, 2.3)
@@ -56,6 +56,22 @@ def tree(site: Site, frame: Frame, radius: float) -> None:
         site.canvas.sheet(Layer.TREE, here, clump, tall * (0.45 + 0.5 * float(rise[k])))
         site.canvas.lift(Layer.TREE, here, clump, tall)
         site.canvas.fill(Layer.TREE, here, clump, leaves.scaled(float(bright[k])), tall)
+
+
+def _bare_tree(site: Site, frame: Frame, radius: float) -> None:
+    """Grow a tree in winter: branches that fork, and their shadow; it hides nothing."""
+    rng, tall = site.rng, radius * site.rng.uniform(1.6, 2.4)
+    bark = Material((92, 82, 72), 0.2).scaled(rng.uniform(0.6, 1.2))
+    ends = [(Frame(frame.x, frame.y, float(turn)), 0.35) for turn in rng.uniform(0, 6.28, 7)]
+    for fork in range(3):
+        following = []
+        for start, high in ends:
+            reach = radius * rng.uniform(0.22, 0.45)
+            branch = rectangle(0, 0, reach, 0.09 - 0.02 * fork)
+            site.canvas.sheet(Layer.TREE, start, branch, tall * high)
+            site.canvas.fill(Layer.TREE, start, branch, bark, tall * high)
+            following += [(start.at(reach, 0, turn), high + 0.2) for turn in rng.normal(0, 0.6, 2)]
+        ends = following
 
 
 def hedge(site: Site, frame: Frame, length: float, width: float) -> None:
@@ -83,32 +99,17 @@ def lamp(site: Site, frame: Frame) -> None:
         site.canvas.fill(Layer.TREE, frame, shape, steel.scaled(1.1), LAMP_M)
 
 
-def shelter(site: Site, frame: Frame, length: float, width: float) -> None:
-    """Put up a ribbed roof on posts, as over trolleys, bicycles and bus stops."""
-    skin = Material(one_of(site.rng, SHELTERS), 0.12)
-    x, y, height = length / 2, width / 2, 2.4
-    body = rectangle(-x, -y, x, y)
-    site.canvas.prism(Layer.ROOF, frame, body, (skin, skin.scaled(0.55)), height)
-    _ribs(site, Layer.ROOF, frame, (x, y), (skin.scaled(0.88), 0.9, height))
-
-
-def crate(site: Site, frame: Frame, size: tuple[float, float, float]) -> None:
-    """Put down a container, a dumpster, a kiosk or a shed of length, width and height."""
-    skin = Material(one_of(site.rng, CRATES), 0.2).scaled(site.rng.uniform(0.8, 1.15))
-    x, y, height = size[0] / 2, size[1] / 2, size[2]
-    body = rectangle(-x, -y, x, y)
-    site.canvas.prism(Layer.LOW, frame, body, (skin, skin.scaled(0.6)), height)
-    _ribs(site, Layer.LOW, frame, (x, y - 0.1), (skin.scaled(0.87), 0.5, height))
-
-
-def _ribs(
+def ribs(
     site: Site,
     layer: Layer,
     frame: Frame,
     half: tuple[float, float],
     ribs: tuple[Material, float, float],
 ) -> None:
-    """Paint lines across a flat top: ribs are material, distance and height."""
+    """Paint lines across a flat top of half a length and width.
+
+    The ribs are material, distance and height.
+    """
     material, step, height = ribs
     for x in site.spaced(-half[0] + step, half[0] - 0.1, step):
         line = rectangle(x, -half[1], x + 0.07, half[1])

@@ -5,26 +5,29 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from geovehicle.data.scenery.canvas import Frame, Layer, Material, Points, rectangle, rounded
-from geovehicle.data.scenery.chance import one_of
+from geovehicle.data.scenery.canvas import Frame, Layer, Material, Points, rectangle
+from geovehicle.data.scenery.chance import one_of, weighted
+from geovehicle.data.scenery.rooftop import SOLAR, deck, furnish_roof
 
 if TYPE_CHECKING:
     from geovehicle.data.scenery.site import Site
 
 TILES = ((138, 86, 66), (112, 74, 60), (86, 84, 86), (104, 98, 92), (126, 106, 90))
-SOLAR = Material((36, 44, 66), 0.05)
-SKYLIGHT = Material((120, 140, 156), 0.05)
 WINDOW = Material((70, 84, 98), 0.05)
+HEIGHTS_M = ((0.4, (4, 9)), (0.4, (9, 18)), (0.2, (18, 32)))
 CHIMNEY = Material((122, 88, 76), 0.2)
 
 
 def flat_roof(site: Site, frame: Frame, width: float, depth: float) -> None:
     """Build a hall or a block of flats with its corner at the frame's origin."""
-    rng, height = site.rng, site.rng.uniform(4, 10)
+    rng, height = site.rng, site.rng.uniform(*weighted(site.rng, HEIGHTS_M))
     roof = one_of(rng, site.palette.roofs).scaled(rng.uniform(0.85, 1.1))
     wall = Material((150, 144, 136), 0.1).scaled(rng.uniform(0.6, 1.1))
     outline = rectangle(0, 0, width, depth)
+    site.build(frame, (width, depth, height))
     site.canvas.prism(Layer.ROOF, frame, outline, (roof.scaled(1.15), wall), height)
+    _storeys(site, frame, outline, (wall, height))
+    site.canvas.fill(Layer.ROOF, frame, outline, roof.scaled(1.15), height)
     inner = rectangle(0.4, 0.4, width - 0.4, depth - 0.4)
     site.canvas.fill(Layer.ROOF, frame, inner, roof, height)
     step = rng.uniform(1.0, 3.0)
@@ -32,31 +35,18 @@ def flat_roof(site: Site, frame: Frame, width: float, depth: float) -> None:
         if site.canvas.sees(frame.at(x, depth / 2), depth / 2 + 3):
             seam = rectangle(x, 0.4, x + 0.07, depth - 0.4)
             site.canvas.fill(Layer.ROOF, frame, seam, roof.scaled(0.94), height)
-    for _ in range(int(width * depth / 70)):
-        place = frame.at(rng.uniform(3, width - 3), rng.uniform(2, depth - 2))
-        if site.canvas.sees(place, 5):
-            _machine(site, place, roof, height)
+    furnish_roof(site, deck(site, frame, (width, depth, height), roof))
 
 
-def _machine(site: Site, frame: Frame, roof: Material, height: float) -> None:
-    """Put a skylight or a machine, some as large as a car, on a roof."""
-    rng, tall = site.rng, site.rng.uniform(0.3, 1.6)
-    x, y = rng.uniform(0.3, 2.2), rng.uniform(0.3, 1.0)
-    sun, lean = site.canvas.light.sun, site.canvas.light.lean
-    frame = Frame(frame.x + lean[0] * height, frame.y + lean[1] * height, frame.angle)
-    box = rectangle(-x, -y, x, y)
-    for share in (0.25, 0.5, 0.75, 1.0):
-        rise = tall * share
-        dark = Frame(frame.x + sun[0] * rise, frame.y + sun[1] * rise, frame.angle)
-        site.canvas.fill(Layer.ROOFTOP, dark, box, roof.scaled(0.5))
-    glazed, tone = site.chance(0.4), rng.uniform(120, 215)
-    skin = SKYLIGHT if glazed else Material((tone, tone, tone * 0.98), 0.1)
-    site.canvas.flank(Layer.ROOFTOP, frame, box, skin.scaled(0.7), (0.0, tall))
-    inner = rectangle(-x * 0.88, -y * 0.82, x * 0.88, y * 0.82)
-    site.canvas.fill(Layer.ROOFTOP, frame, inner, skin, tall)
-    if not glazed and site.chance(0.6):
-        fan = rounded(-y * 0.6, -y * 0.6, y * 0.6, y * 0.6, y * 0.6)
-        site.canvas.fill(Layer.ROOFTOP, frame, fan, skin.scaled(0.45), tall)
+def _storeys(site: Site, frame: Frame, outline: Points, wall: tuple[Material, float]) -> None:
+    """Band a wall by its windows, where the camera sees it from the side."""
+    (skin, height), step = wall, site.rng.uniform(2.8, 3.6)
+    if math.hypot(*site.canvas.light.lean) * height < 0.4 or site.chance(0.2):
+        return
+    for floor in site.spaced(1.0, height - 2.2, step):
+        for low, high, material in ((0.0, 1.4, WINDOW), (1.4, height - floor, skin)):
+            rise = (floor + low, floor + high)
+            site.canvas.flank(Layer.ROOF, frame, outline, material, rise)
 
 
 def pitched_roof(site: Site, frame: Frame, width: float, depth: float) -> None:
@@ -64,7 +54,10 @@ def pitched_roof(site: Site, frame: Frame, width: float, depth: float) -> None:
     rng = site.rng
     tiles = Material(one_of(rng, TILES), 0.3).scaled(rng.uniform(0.8, 1.15))
     eaves, rise = rng.uniform(3.0, 6.0), rng.uniform(1.5, 3.0)
+    if site.chance(0.25):
+        eaves += rng.uniform(2, 9)
     outline = rectangle(0, 0, width, depth)
+    site.build(frame, (width, depth, eaves + rise))
     wall = Material((196, 190, 178), 0.1)
     site.canvas.prism(Layer.ROOF, frame, outline, (tiles, wall), eaves)
     inset = depth * 0.45 if site.chance(0.5) else 0.0

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from geovehicle.data.scenery.canvas import Frame, Layer, Material, rounded
 from geovehicle.data.scenery.chance import weighted
-from geovehicle.data.scenery.props import crack, lamp, shelter, tree
+from geovehicle.data.scenery.clutter import CANOPY, CARRIAGEWAY, PAVEMENT, put, scatter
+from geovehicle.data.scenery.props import crack, lamp, tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 KERBSIDE_M = 2.1
 """Width of the strip between the lanes and the kerb, where cars may park."""
 
-TRAFFIC = ((0.80, "car"), (0.10, "van"), (0.05, "truck"), (0.05, "bus"))
-ROOM_M = {"car": 5.2, "van": 6.8, "truck": 12.4, "bus": 18.4}
+TRAFFIC = ((0.71, "car"), (0.15, "van"), (0.06, "truck"), (0.08, "bus"))
+ROOM_M = {"car": 5.2, "van": 7.3, "truck": 16.9, "bus": 18.4}
 """Length of road that the longest vehicle of a kind takes."""
 
 ARROW = ((-2, -0.1), (0.4, -0.1), (0.4, -0.4), (2, 0), (0.4, 0.4), (0.4, 0.1), (-2, 0.1))
@@ -70,7 +71,7 @@ def street_plan(rng: np.random.Generator) -> StreetPlan:
         lane=rng.uniform(2.9, 3.5),
         parking=(bool(rng.random() < 0.6), bool(rng.random() < 0.6)),
         verge=rng.uniform(0.8, 3.0) if rng.random() < 0.5 else 0.0,
-        walk=rng.uniform(1.6, 3.2),
+        walk=rng.uniform(1.6, 3.2) if rng.random() < 0.55 else rng.uniform(3.2, 7.0),
         traffic=rng.uniform(0.15, 0.9),
     )
 
@@ -146,6 +147,7 @@ def furnish_street(site: Site, frame: Frame, length: float, plan: StreetPlan) ->
         for lane in range(plan.lanes):
             _traffic(site, frame.at(0, side * (lane + 0.5) * plan.lane), length, plan, side)
         _verge(site, frame, length, plan, side)
+        _footway(site, frame, length, plan, side)
     for end, turn in ((0.0, 0.0), (length, math.pi)):
         if site.chance(0.6):
             _zebra(site, frame.at(end, 0, turn), plan)
@@ -196,7 +198,7 @@ def _kerbside(site: Site, frame: Frame, length: float, plan: StreetPlan, side: i
         if lined:
             near, far = sorted((side * plan.lanes * plan.lane, y))
             site.pave(frame, (x, near, x + 0.1, far), site.palette.paint, Layer.MARKING)
-        kind = "van" if site.chance(0.08) else "car"
+        kind = "van" if site.chance(0.13) else "car"
         slot = ROOM_M[kind] + rng.uniform(0.3, 1.1)
         if site.chance(site.occupancy):
             turn = 0.0 if site.sign(0.92) == side else math.pi
@@ -217,15 +219,31 @@ def _traffic(site: Site, frame: Frame, length: float, plan: StreetPlan, side: in
         x += ROOM_M[kind] + (rng.uniform(0.8, 3.0) if queue else rng.uniform(6, 35))
 
 
+def _footway(site: Site, frame: Frame, length: float, plan: StreetPlan, side: int) -> None:
+    """Put things on a footway, and marks on the half of the road beside it."""
+    rng = site.rng
+    walk = (
+        frame.at(0, plan.edge - plan.walk)
+        if side > 0
+        else frame.at(length, -plan.edge + plan.walk, math.pi)
+    )
+    count = int(length * plan.walk / rng.uniform(25, 120))
+    scatter(site, walk, (length, plan.walk - 0.1), PAVEMENT, count)
+    start = plan.lane * int(rng.integers(plan.lanes))
+    lane = frame.at(6, start) if side > 0 else frame.at(length - 6, -start, math.pi)
+    scatter(site, lane, (length - 12, plan.lane), CARRIAGEWAY, int(length / rng.uniform(15, 60)))
+
+
 def _verge(site: Site, frame: Frame, length: float, plan: StreetPlan, side: int) -> None:
     """Put trees, lamps and a bus shelter beside the kerb."""
-    rng, y = site.rng, side * (plan.kerb + 0.7 + plan.verge * 0.2)
-    if site.chance(0.55):
-        for x in site.spaced(rng.uniform(4, 9), length - 6, rng.uniform(8, 16)):
-            if site.chance(0.75):
-                tree(site, frame.at(x + rng.normal(0, 0.5), y), rng.uniform(1.3, 3.2))
+    rng, y = site.rng, side * (plan.kerb + 0.6 + plan.verge * 0.2)
+    if site.chance(0.6):
+        largest = rng.uniform(1.8, 5.2)
+        for x in site.spaced(rng.uniform(4, 9), length - 6, rng.uniform(7, 16)):
+            if site.chance(0.8):
+                tree(site, frame.at(x + rng.normal(0, 0.5), y), rng.uniform(1.2, largest))
     for x in site.spaced(rng.uniform(6, 20), length - 6, 28.0):
         lamp(site, frame.at(x, side * (plan.kerb + 0.5), -side * math.pi / 2))
     if site.chance(0.3) and length > 30:
         middle = side * (plan.edge - 0.85)
-        shelter(site, frame.at(rng.uniform(12, length - 12), middle), 4.2, 1.4)
+        put(site, frame.at(rng.uniform(12, length - 12), middle), CANOPY, (4.2, 1.4))
