@@ -84,8 +84,13 @@ def integers(text: str) -> tuple[int, ...]:
 
 
 def _option(field: Field[Any], hint: Any) -> Callable[[Function], Function]:
+    flag = f"--{field.name.replace('_', '-')}"
+    if hint is bool and field.default is False:
+        return click.option(flag, field.name, is_flag=True, help=field.metadata["help"])
+    if hint == tuple[str, ...]:
+        return click.option(flag, field.name, multiple=True, help=field.metadata["help"])
     return click.option(
-        f"--{field.name.replace('_', '-')}",
+        flag,
         field.name,
         type=_click_type(_without_none(hint), field),
         default=field.default,
@@ -111,8 +116,12 @@ def _click_type(kind: Any, field: Field[Any]) -> Any:
         return click.Choice(get_args(kind))
     if kind == tuple[int, ...]:
         return integers
+    if kind == tuple[float, float]:
+        return (FiniteRange(**limits), FiniteRange(**limits))
     if kind is int:
         return click.IntRange(**limits)
     if kind is float:
         return FiniteRange(**limits)
+    if kind is str:
+        return click.STRING
     raise TypeError(f"no option is known for the field {field.name} of type {kind}")

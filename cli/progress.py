@@ -48,6 +48,12 @@ class StatusLine:
             self._next = now + INTERVAL
             self._rewrite(text[: shutil.get_terminal_size().columns - 1])
 
+    def clear(self) -> None:
+        """Take the text away, to make room for a line that stays."""
+        if self.live:
+            self._rewrite("")
+        self._next = 0.0
+
     def _rewrite(self, text: str) -> None:
         sys.stderr.write(f"\r\x1b[K{text}")
         sys.stderr.flush()

@@ -9,7 +9,8 @@
     │   ├── DatasetError        a labelled data set is damaged or inconsistent
     │   └── CheckpointError     weights are missing, damaged or of another kind
     ├── SettingsError           a number or option is outside its range
-    └── OutputError             the result cannot be written
+    ├── OutputError             the result cannot be written
+    └── InterruptionError       the user ended the work, and how to go on
 
 Every message is one line: what was wrong, then the way out. The command line
 prints it on stderr and exits with :attr:`GeoVehicleError.exit_code`.
@@ -56,3 +57,9 @@ class OutputError(GeoVehicleError):
     """The result cannot be written."""
 
     exit_code = 4
+
+
+class InterruptionError(GeoVehicleError):
+    """The user ended the work; what was done is kept."""
+
+    exit_code = 130

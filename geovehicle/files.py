@@ -56,6 +56,47 @@ def replacing(path: Path, sidecars: Sequence[str] = ()) -> Iterator[Path]:
         raise _output_error(path, error) from error
 
 
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a folder to fill; it becomes ``path`` when the block ends well.
+
+    As :func:`replacing` does for a file: whatever happens in the block, an older
+    folder stays as it was until its successor is complete.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The target, missing or a folder, whose whole content is replaced.
+
+    Yields
+    ------
+    pathlib.Path
+        An empty folder beside the target.
+
+    Raises
+    ------
+    OutputError
+        Where an :class:`OSError` occurs, in the block as well.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        with _folder_beside(target) as folder:
+            new, aside = folder / target.name, folder / ".replaced"
+            new.mkdir()
+            yield new
+            _flush([file for file in new.rglob("*") if file.is_file()])
+            if target.exists():
+                target.replace(aside)
+            try:
+                new.replace(target)
+            except BaseException:  # an interrupt must not take the old folder along
+                if aside.exists():
+                    aside.replace(target)
+                raise
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
 def check_writable(path: Path, overwrite: bool = False) -> None:
     """Make sure that ``path`` can be written, before the work that leads to it.
 
@@ -82,6 +123,36 @@ def check_writable(path: Path, overwrite: bool = False) -> None:
             raise OutputError(f"{path} exists; add --overwrite to replace it")
         with _folder_beside(path):
             pass  # permission bits do not tell of access lists and read-only mounts
+    except OSError as error:
+        raise _output_error(path, error) from error
+
+
+def check_folder_writable(path: Path, overwrite: bool = False) -> None:
+    """Make sure that the folder ``path`` can be made, before the work that fills it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder that is going to be written by :func:`replacing_folder`.
+    overwrite : bool
+        Whether an existing folder may be replaced.
+
+    Raises
+    ------
+    OutputError
+        Where the folder around it is missing or cannot be written, where ``path`` is
+        a file, or where it exists and ``overwrite`` is false.
+    """
+    if path.is_file():
+        raise OutputError(f"{path} is a file; name a folder")
+    if path.is_dir() and not overwrite:
+        raise OutputError(f"{path} exists; add --overwrite to replace it")
+    try:
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            raise OutputError(f"there is no folder {folder}; create it or write elsewhere")
+        with _folder_beside(path):
+            pass
     except OSError as error:
         raise _output_error(path, error) from error
 

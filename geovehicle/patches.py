@@ -62,16 +62,44 @@ def plan(width: int, height: int, patch: int, overlap: int) -> tuple[PatchWindow
     SettingsError
         If the overlap leaves a patch no room to advance.
     """
-    if not 0 <= overlap < patch:
-        raise SettingsError(
-            f"patches of {patch} pixels cannot overlap by {overlap}; take larger patches"
-        )
-    columns, rows = _spans(width, patch, overlap), _spans(height, patch, overlap)
-    return tuple(
-        PatchWindow(x.start, y.start, x.size, y.size, core=(x.first, y.first, x.last, y.last))
-        for y in rows
-        for x in columns
+    columns, rows = (_gaps(length, patch, overlap) for length in (width, height))
+    return _windows(
+        _spread(width, -(-(width + columns * overlap) // (columns + 1)), columns),
+        _spread(height, -(-(height + rows * overlap) // (rows + 1)), rows),
     )
+
+
+def cut(width: int, height: int, size: tuple[int, int], overlap: int) -> tuple[PatchWindow, ...]:
+    """Cover an image with overlapping windows of a given size, which is kept.
+
+    They are as few as possible and spread evenly.  Only an image that is smaller
+    than a window makes it smaller.
+
+    Parameters
+    ----------
+    width, height : int
+        Size of the image in pixels.
+    size : tuple of int
+        Width and height of a window in pixels.
+    overlap : int
+        Least overlap of neighbouring windows in pixels.
+
+    Returns
+    -------
+    tuple of PatchWindow
+        Row by row.
+
+    Raises
+    ------
+    SettingsError
+        If the overlap leaves a window no room to advance.
+    """
+    lengths = ((width, size[0]), (height, size[1]))
+    columns, rows = (
+        _spread(length, min(length, patch), _gaps(length, patch, overlap))
+        for length, patch in lengths
+    )
+    return _windows(columns, rows)
 
 
 class _Span(NamedTuple):
@@ -83,9 +111,24 @@ class _Span(NamedTuple):
     last: int
 
 
-def _spans(length: int, patch: int, overlap: int) -> list[_Span]:
-    gaps = -(-max(0, length - patch) // (patch - overlap))
-    size = -(-(length + gaps * overlap) // (gaps + 1))
+def _windows(columns: list[_Span], rows: list[_Span]) -> tuple[PatchWindow, ...]:
+    return tuple(
+        PatchWindow(x.start, y.start, x.size, y.size, core=(x.first, y.first, x.last, y.last))
+        for y in rows
+        for x in columns
+    )
+
+
+def _gaps(length: int, patch: int, overlap: int) -> int:
+    """Return how many steps windows of this size need to the end."""
+    if not 0 <= overlap < patch:
+        raise SettingsError(
+            f"patches of {patch} pixels cannot overlap by {overlap}; take larger patches"
+        )
+    return -(-max(0, length - patch) // (patch - overlap))
+
+
+def _spread(length: int, size: int, gaps: int) -> list[_Span]:
     starts = [0, *(index * (length - size) // gaps for index in range(1, gaps + 1))]
     borders = [(first + size + second) // 2 for first, second in pairwise(starts)]
     cores = zip([0, *borders], [*borders, length], strict=True)

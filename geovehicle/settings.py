@@ -10,6 +10,8 @@ References
    Aerial Images", Photogrammetric Engineering & Remote Sensing 85(4), 2019.
 .. [2] T.-Y. Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017.
 .. [3] S. Ren et al., "Faster R-CNN", NeurIPS 2015.
+.. [4] N. Dalal, B. Triggs, "Histograms of Oriented Gradients for Human Detection",
+   CVPR 2005.
 """
 
 from __future__ import annotations
@@ -24,6 +26,10 @@ LossName = Literal["focal", "cross-entropy"]
 BackboneName = Literal["resnet50", "resnet50v2"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
+OptimiserName = Literal["adamw", "sgd"]
+ScheduleName = Literal["cosine", "step"]
+FormatName = Literal["itcvd", "dlr3k", "vedai", "dota", "yolo", "voc", "coco", "vectors"]
+"""The formats of labelled data sets that are converted."""
 
 LONGEST_VEHICLE_M = 20.0
 """Patches overlap by this much, so that one of them sees each vehicle whole:
@@ -192,7 +198,8 @@ DEFAULT_DETECTOR = DetectorConfig(
     drop_border_anchors=False,
     rpn_regression_weight=1.0,
     rpn_top_n_train=300,
-    head_regression_weight=0.5,
+    head_batch=256,
+    head_regression_weight=0.1,
     rpn_top_n=1500,
     detections_per_patch=1000,
     score_threshold=0.55,
@@ -201,6 +208,54 @@ DEFAULT_DETECTOR = DetectorConfig(
 """The detector of the shipped weights: the paper's network with a lighter head
 (68 MB in float16), a fourth anchor size for buses, and limits that fit a full
 car park in one patch."""
+
+
+@dataclass(frozen=True)
+class HogSvmConfig(Ranged):
+    """The HOG + SVM baseline of the paper [1]_: windows, pyramid and learning.
+
+    Sizes in pixels are those of the training GSD.  The paper names the method
+    alone; features and learning are those of its inventors [4]_, and what depends
+    on the object is set for cars of 4.8 m x 2.4 m at 0.10 m.
+    """
+
+    orientations: int = setting(9, "Bins of unsigned gradient direction [4]_.", minimum=1)
+    cell: int = setting(6, "Side of a cell, pixels; 6 to 8 do best [4]_.", minimum=2)
+    block: int = setting(2, "Cells a side of the blocks that are normalised [4]_.", minimum=1)
+    windows: tuple[tuple[int, int], ...] = ((6, 10), (10, 6), (9, 9))
+    """Rows and columns of cells of the windows: lying, standing and diagonal cars."""
+    margin: int = setting(
+        1, "Cells of context around the vehicle in a window, for which [4]_ is.", minimum=0
+    )
+    scales: tuple[float, ...] = (0.8, 0.95, 1.13, 1.35, 1.6)
+    """Vehicle sizes that are looked for, as multiples of the window's own; steps of
+    1.2 [4]_."""
+    penalty: float = setting(0.01, "C of the soft linear SVM [4]_.", minimum=0.0, open_minimum=True)
+    views: int = setting(300, "Views from which the first windows are taken.", minimum=1)
+    jitters: int = setting(2, "Windows cut around each vehicle.", minimum=1)
+    negatives: int = setting(12, "First background windows, for each view and shape.", minimum=1)
+    mining_rounds: int = setting(
+        2, "Searches for hard negatives; [4]_ does one, more change little.", minimum=0
+    )
+    mined_views: int = setting(100, "Views that a round searches.", minimum=1)
+    mined: int = setting(12, "Most hard negatives, for each view, scale and shape.", minimum=1)
+    calibration_views: int = setting(60, "Fresh views on which scores are calibrated.", minimum=1)
+    positive_iou: float = setting(
+        0.3, "A detection that overlaps a vehicle by it is true [1]_.", minimum=0.0, maximum=1.0
+    )
+    score_threshold: float = setting(0.5, "As DetectorConfig's.", minimum=0.0, maximum=1.0)
+    nms_iou: float = setting(0.3, "As DetectorConfig's.", minimum=0.0, maximum=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        windows = tuple((int(rows), int(columns)) for rows, columns in self.windows)
+        object.__setattr__(self, "windows", windows)
+        object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
+        least = max(self.block, 2 * self.margin + 1)
+        if not windows or min(map(min, windows)) < least:
+            raise SettingsError(f"windows are {windows}; each side needs {least} cells or more")
+        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
+            raise SettingsError(f"scales are {self.scales}; give some that are positive")
 
 
 @dataclass(frozen=True)
@@ -255,19 +310,47 @@ class TrainSettings(Ranged):
 
     iterations: int = setting(3000, "Optimiser steps.", minimum=1)
     batch: int = setting(4, "Crops a step.", minimum=1)
-    crop: int = setting(512, "Side of a training crop in pixels.", minimum=64)
+    crop: int = setting(
+        512, "Height of a training crop in pixels, and its width without --crop-width.", minimum=64
+    )
+    crop_width: int | None = setting(
+        None, "Width of a training crop where it is no square.", minimum=64
+    )
     gsd: float = setting(
         0.10, "Ground sampling distance that the model works at, metres.", minimum=0.001
     )
-    learning_rate: float = setting(
-        2e-4, "Peak learning rate of AdamW.", minimum=0.0, open_minimum=True
+    gsd_range: tuple[float, float] | None = setting(
+        None,
+        "Finest and coarsest ground sampling distance of the training crops, metres:"
+        " what the model is to cope with.  [default: --gsd / 1.5 to --gsd / 0.7]",
+        minimum=0.0,
+        open_minimum=True,
+    )
+    learning_rate: float = setting(2e-4, "Peak learning rate.", minimum=0.0, open_minimum=True)
+    rpn_learning_rate: float | None = setting(
+        None,
+        "Peak learning rate of the region proposal network.  [default: that of the rest]",
+        minimum=0.0,
+        open_minimum=True,
     )
     synthetic: float = setting(
-        0.25, "Share of rendered views among the views.", minimum=0.0, maximum=1.0
+        0.3, "Share of rendered views among the views.", minimum=0.0, maximum=1.0
+    )
+    copy_paste: float = setting(
+        0.4,
+        "Share of crops on which vehicles of another image are pasted.",
+        minimum=0.0,
+        maximum=1.0,
     )
     seed: int = setting(0, "Seed of every random choice.", minimum=0)
     workers: int = setting(1, "Processes that prepare crops.", minimum=0)
     save_every: int = setting(250, "Iterations between two checkpoints.", minimum=1)
+    val_every: int = setting(500, "Iterations between two validations.", minimum=1)
+    patience: int | None = setting(
+        None,
+        "Validations without a better AP50 after which training ends.  [default: never]",
+        minimum=1,
+    )
     device: DeviceName = setting(
         "auto", "Where the model is trained.", choices=get_args(DeviceName)
     )
@@ -276,18 +359,135 @@ class TrainSettings(Ranged):
         "Arithmetic of the model; auto takes bfloat16 where it is fast.",
         choices=get_args(PrecisionName),
     )
+    optimiser: OptimiserName = setting(
+        "adamw", "AdamW, or stochastic gradient descent.", choices=get_args(OptimiserName)
+    )
+    schedule: ScheduleName = setting(
+        "cosine",
+        "How the learning rate falls: along half a cosine to 1 %, or to 10 % after three"
+        " quarters of the iterations.",
+        choices=get_args(ScheduleName),
+    )
     warm_up: int = 100
     """Iterations over which the learning rate rises."""
+    momentum: float = 0.9
+    """Of stochastic gradient descent [3]_."""
     weight_decay: float = 0.05
     backbone_factor: float = 0.3
     """The learning rate of ImageNet's layers is this much of the others'."""
-    gradient_norm: float = 5.0
-    """Gradients are clipped to this norm."""
+    gradient_norm: float | None = 5.0
+    """Gradients are clipped to this norm; without it they are not."""
     ema_half_life: float = 150.0
-    """Iterations after which a weight's share in the moving average has halved."""
+    """Iterations after which a weight's share in the moving average has halved; 0 keeps
+    the weights as they are."""
     calibration: int = 16
-    """Batches on which the averaged weights' batch statistics are measured."""
+    """Batches on which the averaged weights' batch statistics are measured; 0 keeps them."""
+    plain: bool = False
+    """Crops are cut and mirrored [3]_, and nothing else is done to them."""
     scales: tuple[float, float] = (0.7, 1.5)
     """Range of the random scale."""
     tiled: float = 0.5
     """Share of crops that are put together from four views."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gsd_range is None:
+            return
+        low, high = self.gsd_range
+        if not 0 < low <= self.gsd <= high < math.inf:
+            raise SettingsError(
+                f"gsd_range is {low:g} to {high:g} m, which does not contain the model's"
+                f" {self.gsd:g} m"
+            )
+
+    @property
+    def crop_size(self) -> tuple[int, int]:
+        """Width and height of a training crop, pixels."""
+        return self.crop_width or self.crop, self.crop
+
+    @property
+    def view_scales(self) -> tuple[float, float]:
+        """Range of the random scale, from the coarsest view to the finest."""
+        if self.gsd_range is None:
+            return self.scales
+        low, high = self.gsd_range
+        return self.gsd / high, self.gsd / low
+
+
+PAPER_TRAINING = TrainSettings(
+    iterations=80_000,
+    batch=1,
+    crop=PAPER.patch_height,
+    crop_width=PAPER.patch_width,
+    gsd=PAPER.gsd,
+    learning_rate=1e-3,
+    rpn_learning_rate=PAPER.rpn_learning_rate,
+    synthetic=0.0,
+    copy_paste=0.0,
+    optimiser="sgd",
+    schedule="step",
+    warm_up=0,
+    weight_decay=5e-4,
+    backbone_factor=1.0,
+    gradient_norm=None,
+    ema_half_life=0.0,
+    calibration=0,
+    plain=True,
+    scales=(1.0, 1.0),
+    tiled=0.0,
+)
+"""The paper's patches and learning rate of the RPN [1]_.  What it does not tell is
+Faster R-CNN's: one image a step, momentum, weight decay, 60,000 steps at 0.001 and
+20,000 at a tenth of it, mirrored images [3]_."""
+
+
+@dataclass(frozen=True)
+class ConvertSettings(Ranged):
+    """How a labelled data set becomes COCO; every field is an option of ``geovehicle convert``."""
+
+    gsd: float | None = setting(
+        None,
+        "Ground sampling distance of images that do not tell theirs, metres.",
+        minimum=0.0,
+        open_minimum=True,
+    )
+    val_share: float = setting(
+        0.2,
+        "Share of the training images kept for validation, unless the data set has a part for it.",
+        minimum=0.0,
+        maximum=0.9,
+    )
+    seed: int = setting(0, "Which places become validation.", minimum=0)
+    patch: tuple[int, ...] | None = setting(
+        None,
+        "Cut the images into patches of this width,height in pixels."
+        "  [default: 752,674 for itcvd, the paper's; whole images otherwise]",
+    )
+    no_patches: bool = setting(False, "Keep the images whole where the format would cut them.")
+    overlap: float = setting(
+        5.0,
+        "Least overlap of neighbouring patches in metres: a car's length, which makes"
+        " 8 by 6 patches of an ITCVD image.",
+        minimum=0.0,
+    )
+    only: str | None = setting(
+        None, "Text file with the names of the images to take, one a line, without suffix."
+    )
+    nadir_only: bool = setting(
+        False, "Leave out images that look oblique, by a rule of thumb (itcvd)."
+    )
+    raster: tuple[str, ...] = setting(
+        (), "Orthophoto under the features, once for each (vectors).  [default: those beside them]"
+    )
+    layer: str | None = setting(
+        None, "Layer of the vehicles, needed only where there are several (vectors)."
+    )
+    point_size: float = setting(
+        4.0,
+        "Side of the square around a point without heading, metres (vectors): that of the box"
+        " around a car, on average over its headings.",
+        minimum=0.0,
+        open_minimum=True,
+    )
+    strict: bool = setting(False, "Write nothing if a single record is bad.")
+    overwrite: bool = setting(False, "Replace an older result of a conversion.")

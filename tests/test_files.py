@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from geovehicle.errors import OutputError
-from geovehicle.files import check_writable, replacing
+from geovehicle.files import (
+    check_folder_writable,
+    check_writable,
+    replacing,
+    replacing_folder,
+)
 
 
 def write(target: Path, sidecars: tuple[str, ...] = (), failure: BaseException | None = None):
@@ -188,3 +193,70 @@ def test_a_folder_that_cannot_be_written_is_found_by_trying(tmp_path, monkeypatc
 def test_a_name_that_is_too_long_is_an_output_error(tmp_path):
     with pytest.raises(OutputError, match="too long"):
         check_writable(tmp_path / ("x" * 300 + ".gpkg"))
+
+
+def fill(target: Path, failure: BaseException | None = None):
+    with replacing_folder(target) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "new.txt").write_text("new")
+        if failure:
+            raise failure
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path):
+    fill(tmp_path / "out")
+    assert names(tmp_path) == {"out"}
+    assert (tmp_path / "out" / "sub" / "new.txt").read_text() == "new"
+
+
+def test_an_older_folder_is_replaced_whole(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").touch()
+    fill(tmp_path / "out")
+    assert names(tmp_path) == {"out"}
+    assert names(tmp_path / "out") == {"sub"}
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failing_block_leaves_the_old_folder_and_nothing_else(tmp_path, failure):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").touch()
+    with pytest.raises(failure):
+        fill(tmp_path / "out", failure())
+    assert names(tmp_path) == {"out"}
+    assert names(tmp_path / "out") == {"old.txt"}
+
+
+def test_an_older_folder_is_put_back_when_the_move_fails(tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old.txt").touch()
+    move = Path.replace
+
+    def fail(path, target):
+        if Path(target).name == "out" and path.parent.parent == tmp_path and path.name == "out":
+            raise PermissionError(13, "Permission denied")
+        return move(path, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OutputError, match="Permission denied"):
+        fill(tmp_path / "out")
+    assert names(tmp_path / "out") == {"old.txt"}
+
+
+def test_a_folder_behind_a_link_is_the_one_replaced(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    fill(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert names(tmp_path / "real") == {"sub"}
+
+
+def test_where_a_folder_can_be_made(tmp_path):
+    check_folder_writable(tmp_path / "new")
+    assert names(tmp_path) == set()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "file").touch()
+    check_folder_writable(tmp_path / "old", overwrite=True)
+    for place, match in (("old", "--overwrite"), ("file", "is a file"), ("no/new", "no folder")):
+        with pytest.raises(OutputError, match=match):
+            check_folder_writable(tmp_path / place)

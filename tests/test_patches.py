@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geovehicle.errors import SettingsError
-from geovehicle.patches import PatchWindow, plan
+from geovehicle.patches import PatchWindow, cut, plan
 
 
 @st.composite
@@ -107,3 +107,37 @@ def test_neighbours_meet_in_the_middle_of_their_overlap() -> None:
 def test_an_overlap_that_leaves_no_room_is_refused(patch: int, overlap: int) -> None:
     with pytest.raises(SettingsError, match=f"patches of {patch} pixels"):
         plan(500, 500, patch, overlap)
+
+
+sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@given(width=st.integers(1, 130), height=st.integers(1, 130), size=sizes, share=st.floats(0, 0.99))
+def test_windows_of_a_given_size_keep_it_and_cover_the_image(
+    width: int, height: int, size: tuple[int, int], share: float
+) -> None:
+    overlap = int(min(size) * share)
+    windows = cut(width, height, size, overlap)
+    expected = (min(width, size[0]), min(height, size[1]))
+    assert {(window.width, window.height) for window in windows} == {expected}
+    owners = np.zeros((height, width), int)
+    for window in windows:
+        left, top, right, bottom = window.core
+        assert 0 <= window.col <= left < right <= window.col + window.width <= width
+        assert 0 <= window.row <= top < bottom <= window.row + window.height <= height
+        owners[top:bottom, left:right] += 1
+    assert (owners == 1).all()
+    for starts, side in (({w.col for w in windows}, size[0]), ({w.row for w in windows}, size[1])):
+        steps = [second - first for first, second in pairwise(sorted(starts))]
+        assert all(step <= side - overlap for step in steps)
+
+
+def test_an_image_of_itcvd_in_the_paper_s_patches() -> None:
+    windows = cut(5616, 3744, (752, 674), 50)
+    assert len(windows) == 8 * 6
+    assert {(window.width, window.height) for window in windows} == {(752, 674)}
+
+
+def test_a_given_size_with_an_overlap_that_leaves_no_room_is_refused() -> None:
+    with pytest.raises(SettingsError, match="patches of 40 pixels"):
+        cut(500, 500, (60, 40), 40)

@@ -12,6 +12,7 @@ from geovehicle.settings import (
     DEFAULT_DETECTOR,
     FASTER_RCNN,
     PAPER,
+    PAPER_TRAINING,
     DetectorConfig,
     DetectSettings,
     TrainSettings,
@@ -86,6 +87,29 @@ def test_the_ends_of_a_range_belong_to_it() -> None:
     assert DetectSettings(score=0.0).score == 0.0
     assert DetectSettings(score=1.0).score == 1.0
     assert DetectSettings(score=None).score is None
+
+
+def test_the_paper_s_training_is_the_paper_s_and_faster_rcnn_s() -> None:
+    training = PAPER_TRAINING
+    assert (training.crop, training.crop_size) == (674, (752, 674))
+    assert (training.rpn_learning_rate, training.gsd) == (1e-5, 0.10)
+    assert (training.optimiser, training.momentum, training.weight_decay) == ("sgd", 0.9, 5e-4)
+    assert (training.iterations, training.batch, training.learning_rate) == (80_000, 1, 1e-3)
+    assert training.plain
+    assert training.view_scales == (1.0, 1.0)
+    assert training.synthetic == training.copy_paste == training.tiled == 0.0
+
+
+def test_a_range_of_ground_sampling_distances_gives_the_scales() -> None:
+    assert TrainSettings().view_scales == TrainSettings().scales
+    coarse, fine = TrainSettings(gsd=0.2, gsd_range=(0.1, 0.4)).view_scales
+    assert (coarse, fine) == pytest.approx((0.5, 2.0))
+
+
+@pytest.mark.parametrize("limits", [(0.11, 0.2), (0.05, 0.09), (0.2, 0.05), (0.0, 0.2)])
+def test_the_range_contains_the_models_own_distance(limits: tuple[float, float]) -> None:
+    with pytest.raises(SettingsError, match=r"does not contain the model's 0\.1 m"):
+        TrainSettings(gsd_range=limits)
 
 
 def test_settings_cannot_be_changed() -> None:

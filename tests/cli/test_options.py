@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from geovehicle.cli.options import options_of
-from geovehicle.settings import DetectSettings, TrainSettings, setting
+from geovehicle.settings import ConvertSettings, DetectSettings, TrainSettings, setting
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,9 @@ class Example:
     share: float = setting(0.5, "How much.", minimum=0.0, maximum=1.0)
     size_m: float | None = setting(None, "How large.", minimum=0.0, open_minimum=True)
     bands: tuple[int, ...] | None = setting(None, "Which.")
+    quick: bool = setting(False, "Whether.")
+    name: str | None = setting(None, "What for.")
+    limits: tuple[float, float] | None = setting(None, "From where to where.", minimum=0.0)
     hidden: float = 7.0
 
 
@@ -35,16 +38,19 @@ def parse(settings_class, *arguments, **how):
     return received[0] if received else result.output
 
 
-@pytest.mark.parametrize("settings_class", [Example, DetectSettings, TrainSettings])
+@pytest.mark.parametrize(
+    "settings_class", [Example, ConvertSettings, DetectSettings, TrainSettings]
+)
 def test_without_options_the_defaults_hold(settings_class):
     assert parse(settings_class) == settings_class()
 
 
 def test_values_are_converted():
     settings = parse(
-        Example, "--mode=fast", "--count=9", "--share=0", "--size-m=0.25", "--bands=4,3,2"
-    )
-    assert settings == Example("fast", 9, 0.0, 0.25, (4, 3, 2))
+        Example, "--mode=fast", "--count=9", "--share=0", "--size-m=0.25", "--bands=4,3,2",
+        "--quick", "--name=it", "--limits", "0.5", "2",
+    )  # fmt: skip
+    assert settings == Example("fast", 9, 0.0, 0.25, (4, 3, 2), True, "it", (0.5, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +66,7 @@ def test_values_are_converted():
         ("--bands=4;3", "'4;3' is not a list of numbers such as 4,3,2"),
         ("--bands=", "'' is not a list of numbers"),
         ("--hidden=1", "No such option"),
+        ("--quick=yes", "does not take a value"),
     ],
 )
 def test_what_is_out_of_range_is_refused(argument, complaint):

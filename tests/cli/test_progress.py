@@ -74,6 +74,15 @@ def test_updates_that_nobody_could_read_are_left_out(terminal, now):
     assert terminal.getvalue().endswith("third")
 
 
+def test_a_cleared_line_makes_room_and_the_next_text_is_shown(terminal, now):
+    line = StatusLine()
+    line.show("first")
+    line.clear()
+    assert terminal.getvalue().endswith("first\r\x1b[K")
+    line.show("second")
+    assert terminal.getvalue().endswith("second")
+
+
 def test_the_pace_is_counted_from_the_first_count(now):
     pace = Pace()
     assert pace(10, 100) == (0.0, math.inf)
