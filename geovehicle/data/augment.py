@@ -9,21 +9,19 @@ freely only where most vehicles do, and the others become ignore boxes.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from geovehicle.data.synthetic import render_scene
+from geovehicle.data.views import Boxes, View, cut, elongated, resample
 from geovehicle.settings import LONGEST_VEHICLE_M
 
 if TYPE_CHECKING:
-    from geovehicle.data.coco import LabelledImage
+    from numpy.typing import NDArray
 
-ELONGATED = 1.8
-"""Boxes longer than this times their width hold a vehicle that lies along the axes."""
+    from geovehicle.data.coco import LabelledImage
 
 MOSTLY = 0.6
 """Share of elongated boxes from which a view may be turned by any angle."""
@@ -31,23 +29,9 @@ MOSTLY = 0.6
 SMALL_TURN = 8.0
 """Degrees by which any view may be turned: boxes stay within their labelling error."""
 
-VISIBLE = 0.5
-"""Vehicles of which less is left in a view become ignore boxes."""
-
 SYNTHETIC_MARGIN_M = LONGEST_VEHICLE_M / 2
 """Width of the rim that is rendered and cut off again: no vehicle that the view shows
 has its centre beyond it."""
-
-Boxes = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class View:
-    """Pixels (H, W, 3) uint8 and the boxes on them, x1, y1, x2, y2 in its pixels."""
-
-    pixels: NDArray[np.uint8]
-    boxes: Boxes
-    ignore: Boxes
 
 
 def labelled_view(
@@ -73,8 +57,8 @@ def labelled_view(
         Range of the additional scale.
     """
     scale = image.gsd / gsd * np.exp(rng.uniform(*np.log(scales)))
-    elongated = _elongated(image.boxes)
-    free = len(elongated) > 0 and elongated.mean() >= MOSTLY and rng.random() < 0.6
+    aligned = elongated(image.boxes)
+    free = len(aligned) > 0 and aligned.mean() >= MOSTLY and rng.random() < 0.6
     turn = rng.uniform(-45.0, 45.0) if free else rng.uniform(-SMALL_TURN, SMALL_TURN)
     angle = np.radians(90.0 * rng.integers(4) + turn)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -83,8 +67,33 @@ def labelled_view(
     boxes = _transform_boxes(image.boxes, linear, offset)
     ignore = _transform_boxes(image.ignore, linear, offset)
     if abs(turn) > SMALL_TURN:
-        boxes, ignore = boxes[elongated], np.concatenate([ignore, boxes[~elongated]])
-    return _cut(View(_warp(image.read(), linear, offset, size), boxes, ignore))
+        boxes, ignore = boxes[aligned], np.concatenate([ignore, boxes[~aligned]])
+    return cut(View(resample(image.read(), linear, offset, size), boxes, ignore))
+
+
+def plain_view(
+    rng: np.random.Generator, image: LabelledImage, size: tuple[int, int], gsd: float
+) -> View:
+    """Return a part of a labelled image, mirrored or not, and whole where it fits.
+
+    Parameters
+    ----------
+    rng : Generator
+        Source of randomness.
+    image : LabelledImage
+        What is looked at.
+    size : tuple of int
+        Width and height of the view, pixels; black beyond the image.
+    gsd : float
+        Ground sampling distance of the view, metres.
+    """
+    linear = image.gsd / gsd * np.diag([rng.choice([-1.0, 1.0]), 1.0])
+    reach = np.array([image.width, image.height]) @ linear
+    slack = np.array(size) - np.abs(reach)
+    offset = np.where(slack < 0, np.round(rng.uniform(size=2) * slack), 0.0) - reach.clip(max=0.0)
+    boxes = _transform_boxes(image.boxes, linear, offset)
+    ignore = _transform_boxes(image.ignore, linear, offset)
+    return cut(View(resample(image.read(), linear, offset, size), boxes, ignore))
 
 
 def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) -> View:
@@ -98,7 +107,7 @@ def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) 
     scene = render_scene(int(rng.integers(2**31)), width + 2 * margin, height + 2 * margin, gsd)
     pixels = scene.pixels[:, margin : margin + height, margin : margin + width].transpose(1, 2, 0)
     boxes = scene.boxes - margin
-    return _cut(View(np.ascontiguousarray(pixels), boxes, np.empty((0, 4))))
+    return cut(View(np.ascontiguousarray(pixels), boxes, np.empty((0, 4))))
 
 
 def tile(views: list[View], split: tuple[int, int]) -> View:
@@ -121,7 +130,7 @@ def tile(views: list[View], split: tuple[int, int]) -> View:
 def change_colours(rng: np.random.Generator, view: View) -> View:
     """Change light and camera: contrast, colour, shadow, blur, noise and JPEG."""
     pixels = view.pixels.astype(np.float32) / 255.0
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         pixels = _cast_shadow(rng, pixels)
     pixels = pixels ** np.exp(rng.normal(0.0, 0.25))
     gain = np.exp(rng.normal(0.0, 0.15) + rng.normal(0.0, 0.05, 3))
@@ -135,11 +144,6 @@ def change_colours(rng: np.random.Generator, view: View) -> View:
         pixels = pixels + rng.standard_normal(pixels.shape, np.float32) * deviation
     image = Image.fromarray((pixels * 255).clip(0, 255).astype(np.uint8))
     return View(np.asarray(_degrade(rng, image)), view.boxes, view.ignore)
-
-
-def _elongated(boxes: Boxes) -> NDArray[np.bool_]:
-    width, height = (boxes[:, 2:] - boxes[:, :2]).T
-    return np.asarray(np.maximum(width, height) > ELONGATED * np.minimum(width, height))
 
 
 def _looked_at(
@@ -166,60 +170,21 @@ def _transform_boxes(boxes: Boxes, linear: Boxes, offset: Boxes) -> Boxes:
     half = (boxes[:, 2:] - boxes[:, :2]) / 2
     rectangle = half @ np.abs(linear).T
     ellipse = np.sqrt(half**2 @ (linear**2).T)
-    extent = np.where(_elongated(boxes)[:, None], rectangle, ellipse)
+    extent = np.where(elongated(boxes)[:, None], rectangle, ellipse)
     return np.concatenate([centres - extent, centres + extent], axis=1)
 
 
-def _warp(
-    pixels: NDArray[np.uint8], linear: Boxes, offset: Boxes, size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Resample with Pillow, whose affine maps output to input pixels, corner convention."""
-    image = Image.fromarray(pixels)
-    scale = np.sqrt(abs(np.linalg.det(linear)))
-    if scale < 0.8:
-        smaller = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        shrink = np.array(smaller) / (image.width, image.height)
-        image = image.resize(smaller, Image.Resampling.BOX)
-        linear = linear / shrink
-    inverse = np.linalg.inv(linear)
-    shift = -inverse @ offset
-    coefficients = (*inverse[0], shift[0], *inverse[1], shift[1])
-    return np.asarray(
-        image.transform(size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR)
-    )
-
-
-def _cut(view: View) -> View:
-    """Clip boxes to the view; mostly hidden vehicles become ignore boxes."""
-    height, width = view.pixels.shape[:2]
-    boxes, share = _clip(view.boxes, width, height)
-    ignore, ignore_share = _clip(view.ignore, width, height)
-    partly = (share > 0.05) & (share < VISIBLE)
-    return View(
-        view.pixels,
-        boxes[share >= VISIBLE],
-        np.concatenate([ignore[ignore_share > 0.05], boxes[partly]]),
-    )
-
-
-def _clip(boxes: Boxes, width: int, height: int) -> tuple[Boxes, NDArray[np.float64]]:
-    """Return boxes clipped to the view and the share of their area that is left."""
-    limit = np.array([width, height, width, height], np.float64)
-    clipped = np.clip(boxes, 0.0, limit)
-    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return clipped, np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / np.maximum(area, 1e-9)
-
-
 def _cast_shadow(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Darken a random quadrilateral, as a building or a cloud would."""
+    """Darken a random quadrilateral, as a building would: what is left is the sky's light."""
     height, width = pixels.shape[:2]
     centre = rng.uniform(0.0, 1.0, 2) * (width, height)
     corners = centre + rng.uniform(-0.5, 0.5, (4, 2)) * (width, height)
     mask = Image.new("L", (width, height), 0)
     ImageDraw.Draw(mask).polygon([tuple(corner) for corner in corners], fill=255)
     mask = mask.filter(ImageFilter.GaussianBlur(rng.uniform(0.5, 4.0)))
-    depth = np.asarray(mask, np.float32)[..., None] / 255.0 * rng.uniform(0.3, 0.65)
-    return np.asarray(pixels * (1.0 - depth), np.float32)
+    depth = rng.uniform(0.3, 0.75) - rng.uniform(0.0, 0.06) * np.arange(3, dtype=np.float32)
+    cover = np.asarray(mask, np.float32)[..., None] / 255.0
+    return np.asarray(pixels * (1.0 - cover * depth), np.float32)
 
 
 def _degrade(rng: np.random.Generator, image: Image.Image) -> Image.Image:

@@ -10,12 +10,20 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from geovehicle.data.augment import View, change_colours, labelled_view, synthetic_view, tile
+from geovehicle.data.augment import (
+    change_colours,
+    labelled_view,
+    plain_view,
+    synthetic_view,
+    tile,
+)
+from geovehicle.data.paste import paste
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from geovehicle.data.coco import LabelledImage
+    from geovehicle.data.views import View
     from geovehicle.settings import TrainSettings
 
 Sample = tuple[Tensor, dict[str, Tensor]]
@@ -72,17 +80,20 @@ class TrainingCrops(Dataset[Sample]):
         pixels, and ``labels`` (N,), int64.
         """
         rng = np.random.default_rng([self._settings.seed, index])
-        view = change_colours(rng, self._compose(rng))
-        return _tensors(view)
+        view = self._compose(rng)
+        if rng.random() < self._settings.copy_paste:
+            donor = self._sampler.draw(rng)
+            view = paste(rng, view, donor, self._settings.gsd, self._settings.view_scales)
+        return _tensors(view if self._settings.plain else change_colours(rng, view))
 
     def _compose(self, rng: np.random.Generator) -> View:
         """Return one view, or four where the image drawn would not fill the crop."""
-        side = self._settings.crop
+        width, height = size = self._settings.crop_size
         image = self._draw(rng)
-        if rng.random() >= self._settings.tiled and self._fills(image, side):
-            return self._view(rng, image, (side, side))
-        column, row = (int(side * rng.uniform(*TILE_SHARE)) for _ in range(2))
-        sizes = [(w, h) for h in (row, side - row) for w in (column, side - column)]
+        if rng.random() >= self._settings.tiled and self._fills(image, min(size)):
+            return self._view(rng, image, size)
+        column, row = (int(side * rng.uniform(*TILE_SHARE)) for side in size)
+        sizes = [(w, h) for h in (row, height - row) for w in (column, width - column)]
         images = [image, *(self._draw(rng) for _ in sizes[1:])]
         views = [self._view(rng, one, size) for one, size in zip(images, sizes, strict=True)]
         return tile(views, (column, row))
@@ -94,6 +105,7 @@ class TrainingCrops(Dataset[Sample]):
     def _fills(self, image: LabelledImage | None, side: int) -> bool:
         return (
             image is None
+            or self._settings.plain
             or min(image.width, image.height) * image.gsd >= FILLED * side * self._settings.gsd
         )
 
@@ -102,7 +114,9 @@ class TrainingCrops(Dataset[Sample]):
     ) -> View:
         if image is None:
             return synthetic_view(rng, size, self._settings.gsd)
-        return labelled_view(rng, image, size, self._settings.gsd, self._settings.scales)
+        if self._settings.plain:
+            return plain_view(rng, image, size, self._settings.gsd)
+        return labelled_view(rng, image, size, self._settings.gsd, self._settings.view_scales)
 
 
 def collate(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]]]:

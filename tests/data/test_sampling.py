@@ -212,9 +212,50 @@ class TestComposition:
         assert total == pytest.approx(300 * (0.6 + 0.4 * 4), rel=0.1)
         assert len(views.rendered) == pytest.approx(total * 0.25, rel=0.2)
 
+    def test_crops_need_be_no_squares(self, make_image: Any, views: Views) -> None:
+        dataset = crops([make_image("a")], crop=70, crop_width=90, tiled=0.0)
+        assert dataset[0][0].shape == (3, 70, 90)
+        assert views.labelled[0][1] == (90, 70)
+        tiled = crops([make_image("a")], crop=70, crop_width=90, tiled=1.0)
+        assert tiled[0][0].shape == (3, 70, 90)
+
     def test_a_rendered_crop_needs_no_large_image(self, make_image: Any, views: Views) -> None:
         crops([make_image("a", (20, 20))], tiled=0.0, synthetic=1.0)[0]
         assert (views.labelled, views.rendered) == ([], [(96, 96)])
+
+
+def test_plain_crops_are_the_image_or_its_mirror_image(make_image: Any) -> None:
+    image = make_image("a", (120, 100))
+    plain = {"crop": 100, "crop_width": 120, "plain": True, "tiled": 0.0, "copy_paste": 0.0}
+    dataset = crops([image], **plain)
+    pixels = torch.from_numpy(image.read().copy()).permute(2, 0, 1).float() / 255
+    seen = [dataset[index] for index in range(12)]
+    upright = [torch.equal(crop, pixels) for crop, _ in seen]
+    assert {True, False} == set(upright)
+    for (crop, target), straight in zip(seen, upright, strict=True):
+        assert torch.equal(crop, pixels if straight else pixels.flip(2))
+        x1, y1, x2, y2 = image.boxes.T
+        columns = (x1, x2) if straight else (120 - x2, 120 - x1)
+        expected = np.stack([columns[0], y1, columns[1], y2], axis=1)
+        np.testing.assert_allclose(target["boxes"].numpy(), expected, atol=1e-4)
+
+
+def test_plain_crops_of_a_larger_image_stay_inside_and_are_not_resampled(make_image: Any) -> None:
+    image = make_image("a", (400, 300))
+    pixels = image.read()
+    dataset = crops([image], crop=64, plain=True, tiled=0.0, copy_paste=0.0)
+    corners = set()
+    for index in range(8):
+        crop = (dataset[index][0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        found = [
+            (y, x)
+            for part in (crop, crop[:, ::-1])
+            for y, x in np.argwhere((pixels[:237, :337] == part[0, 0]).all(axis=2)).tolist()
+            if np.array_equal(pixels[y : y + 64, x : x + 64], part)
+        ]
+        corners.update(found[:1])
+        assert found
+    assert len(corners) > 4
 
 
 def test_collate_separates_images_and_targets(make_image: Any) -> None:
