@@ -1,7 +1,8 @@
 """Labelled images in the COCO layout.
 
 Besides COCO's own keys an image may tell its ``gsd`` (metres per pixel),
-``source`` and ``scene``, by which training samples and evaluation reports.
+``source`` and ``scene``, by which training samples and evaluation reports, and an
+annotation its ``type`` of vehicle.
 ``iscrowd: 1`` marks an ignore box: something that is neither to be found nor
 to be called background.
 
@@ -22,12 +23,15 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
+from geovehicle.data.pictures import read_rgb
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Vehicle = tuple[list[float], str]
+"""The box of one vehicle, x1, y1, x2, y2, and its type."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class LabelledImage:
         Shape (N, 4), float64, x1, y1, x2, y2 in image pixels, corner convention.
     ignore : ndarray
         Shape (M, 4), the ignore boxes, alike.
+    types : tuple of str
+        The type of each vehicle, such as "car"; "" for one that the data set does not
+        tell, none at all where it tells no types.
     """
 
     path: Path
@@ -61,6 +68,7 @@ class LabelledImage:
     scene: str
     boxes: NDArray[np.float64]
     ignore: NDArray[np.float64]
+    types: tuple[str, ...] = ()
 
     def read(self) -> NDArray[np.uint8]:
         """Return the pixels, (H, W, 3) uint8 RGB.
@@ -70,11 +78,7 @@ class LabelledImage:
         DatasetError
             If the file is missing, damaged or of another size than labelled.
         """
-        try:
-            with Image.open(self.path) as image:
-                pixels = np.asarray(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DatasetError(f"{self.path} cannot be read as an image: {error}") from error
+        pixels = read_rgb(self.path)
         if pixels.shape[:2] != (self.height, self.width):
             raise DatasetError(
                 f"{self.path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, "
@@ -104,28 +108,38 @@ def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImag
         If the file, a record or an image is missing or damaged; the message
         names the first one.
     """
-    content = _load(path)
-    boxes: dict[int, list[list[float]]] = defaultdict(list)
+    content = load_content(path)
+    vehicles: dict[int, list[Vehicle]] = defaultdict(list)
     ignore: dict[int, list[list[float]]] = defaultdict(list)
-    known = {_integer(path, image, "id", 0) for image in content["images"]}
+    known = {whole_number(path, image, "id", 0) for image in content["images"]}
     if len(known) < len(content["images"]):
         raise DatasetError(f"{path}: two images share an id; ids must be unique")
     for annotation in content["annotations"]:
-        image_id = _integer(path, annotation, "image_id", 0)
+        image_id = whole_number(path, annotation, "image_id", 0)
         if image_id not in known:
             raise DatasetError(
                 f"{path}: annotation {annotation.get('id')} is on image {image_id}, "
                 "which is not listed"
             )
-        kind = ignore if annotation.get("iscrowd") else boxes
-        kind[image_id].append(_box(path, annotation))
+        box = corner_box(path, annotation)
+        if annotation.get("iscrowd"):
+            ignore[image_id].append(box)
+        else:
+            vehicles[image_id].append((box, str(annotation.get("type") or "")))
     return [
-        _image(path, image, boxes[image["id"]], ignore[image["id"]], default_gsd)
+        _image(path, image, vehicles[image["id"]], ignore[image["id"]], default_gsd)
         for image in content["images"]
     ]
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_content(path: Path) -> dict[str, Any]:
+    """Return what a COCO file holds: ``images`` and ``annotations`` are lists.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, is no JSON or lacks one of the two.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -146,7 +160,14 @@ def _field(path: Path, record: dict[str, Any], key: str) -> Any:
     return record[key]
 
 
-def _integer(path: Path, record: dict[str, Any], key: str, least: int) -> int:
+def whole_number(path: Path, record: dict[str, Any], key: str, least: int) -> int:
+    """Return a whole number, `least` or more, of a record.
+
+    Raises
+    ------
+    DatasetError
+        If the record, which may be anything, has none.
+    """
     value = _field(path, record, key)
     if type(value) is not int or not least <= value < 2**63:
         raise DatasetError(
@@ -156,17 +177,23 @@ def _integer(path: Path, record: dict[str, Any], key: str, least: int) -> int:
     return value
 
 
-def _number(value: Any) -> float:
+def number(value: Any) -> float:
     """Return a JSON number as float, nan for anything else or beyond float's range."""
     if type(value) not in (int, float) or not -1e300 < value < 1e300:
         return math.nan
     return float(value)
 
 
-def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
-    """Return x1, y1, x2, y2 of COCO's x, y, width, height."""
+def corner_box(path: Path, annotation: dict[str, Any]) -> list[float]:
+    """Return x1, y1, x2, y2 of the ``bbox`` of an annotation: x, y, width, height.
+
+    Raises
+    ------
+    DatasetError
+        If it is not four finite numbers with a positive size.
+    """
     values = _field(path, annotation, "bbox")
-    numbers = [_number(value) for value in values] if isinstance(values, list) else []
+    numbers = [number(value) for value in values] if isinstance(values, list) else []
     if not (len(numbers) == 4 and all(map(math.isfinite, numbers)) and min(numbers[2:]) > 0):
         raise DatasetError(
             f"{path}: annotation {annotation.get('id')} has the box {str(values)[:80]}; "
@@ -179,32 +206,39 @@ def _box(path: Path, annotation: dict[str, Any]) -> list[float]:
 def _image(
     path: Path,
     record: dict[str, Any],
-    boxes: list[list[float]],
+    vehicles: list[Vehicle],
     ignore: list[list[float]],
     default_gsd: float | None,
 ) -> LabelledImage:
     told = record.get("gsd")
-    gsd = _number(default_gsd if told is None else told)
+    gsd = number(default_gsd if told is None else told)
     if not gsd > 0:
         raise DatasetError(
             f"{path}: image {record['id']} has no usable gsd ({str(told)[:40]}); "
             "add it in metres or use --gsd"
         )
     return LabelledImage(
-        path=_locate(path, str(_field(path, record, "file_name"))),
+        path=locate_image(path, str(_field(path, record, "file_name"))),
         image_id=record["id"],
-        width=_integer(path, record, "width", 1),
-        height=_integer(path, record, "height", 1),
+        width=whole_number(path, record, "width", 1),
+        height=whole_number(path, record, "height", 1),
         gsd=gsd,
         source=str(record.get("source", "")),
         scene=str(record.get("scene", "")),
-        boxes=np.array(boxes, np.float64).reshape(-1, 4),
+        boxes=np.array([box for box, _ in vehicles], np.float64).reshape(-1, 4),
         ignore=np.array(ignore, np.float64).reshape(-1, 4),
+        types=tuple(kind for _, kind in vehicles) if any(kind for _, kind in vehicles) else (),
     )
 
 
-def _locate(path: Path, name: str) -> Path:
-    """Return the image file of `name`, which may not climb out of the data set's folder."""
+def locate_image(path: Path, name: str) -> Path:
+    """Return the image file of `name`, which may not climb out of the data set's folder.
+
+    Raises
+    ------
+    DatasetError
+        If it does, or if there is no such file beside `path` or in ``images/``.
+    """
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
         raise DatasetError(f"{path}: file_name {name!r} leaves the folder of the data set")
     for folder in (path.parent / "images", path.parent):

@@ -63,6 +63,17 @@ def test_what_is_written_is_read(folder: Path) -> None:
     assert (one.path, two.path) == (folder / "a.png", folder / "images" / "sub" / "b.png")
 
 
+def test_vehicles_tell_their_types_or_not(folder: Path) -> None:
+    data = content()
+    assert read(folder, data)[0].types == ()
+    data["annotations"][0]["type"] = "bus"
+    data["annotations"][1]["type"] = "car"  # of an ignore box
+    data["annotations"].append({"id": 3, "image_id": 7, "category_id": 1, "bbox": [9, 9, 1, 1]})
+    one, two = read(folder, data)
+    assert one.types == ("bus", "")
+    assert two.types == ()
+
+
 def test_images_become_rgb(folder: Path) -> None:
     colour, grey = (image.read() for image in read(folder, content()))
     assert colour.shape == grey.shape == (20, 30, 3)
