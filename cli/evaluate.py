@@ -3,102 +3,189 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from geovehicle.model.weights import DEFAULT
 from geovehicle.settings import DetectSettings
 
-from .options import FiniteRange, options_of, weights_option
+from .options import FiniteRange, options_of
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from geovehicle.evaluation import Metrics, Report
+    from geovehicle.data.coco import LabelledImage
+    from geovehicle.export.report import Evaluation
+    from geovehicle.metrics import Report
 
-HEADER = ("images", "vehicles", "AP50", "AP30", "precision", "recall", "F1", "best F1", "at score")
+WITH_PREDICTIONS = {"dataset", "predictions", "output", "score", "overwrite", "as_json"}
+"""Parameters that have a meaning where layers are compared."""
+
+VECTORS = {".gpkg", ".shp", ".geojson", ".fgb", ".kml"}
+"""Suffixes of layers, which hold no labelled images."""
 
 
 @click.command("evaluate")
-@click.argument("dataset", type=click.Path(path_type=Path), metavar="DATASET.json")
-@weights_option
+@click.argument("dataset", type=click.Path(path_type=Path), metavar="DATASET")
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Shipped weights or a checkpoint of geovehicle train; repeat it to compare several."
+    f"  [default: {DEFAULT}]",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    metavar="LAYER",
+    help="Compare this layer of vehicles, instead of a detector, with the layer DATASET.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="REPORT",
+    help="Folder for the report: figures, curves, tables, and a page with the worst errors.",
+)
 @click.option(
     "--gsd",
     type=FiniteRange(min=0, min_open=True),
     help="Ground sampling distance of images that do not tell theirs, metres.",
 )
 @options_of(DetectSettings, leave_out=("bands", "gsd"))
+@click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
-    dataset: Path, weights: str, gsd: float | None, settings: DetectSettings, as_json: bool
+    dataset: Path,
+    weights: tuple[str, ...],
+    predictions: Path | None,
+    output: Path | None,
+    gsd: float | None,
+    settings: DetectSettings,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
-    """Compare a detector with a labelled data set.
+    """Compare detectors with a labelled data set, or a layer with a layer.
 
-    DATASET.json is in the COCO layout, with its images beside it or in images/.
-    Precision, recall and F1 are those of the detections that reach --score, at an
-    IoU of 0.3; best F1 and its score tell how well that threshold fits.
+    DATASET is a JSON file in the COCO layout, with its images beside it or in
+    images/; with --predictions it is a layer of outlines or points.  Precision,
+    recall and F1 are those of the detections that reach --score, at an IoU of 0.3;
+    best F1 and its score tell how well that threshold fits.
     """
+    _refuse_mixtures(dataset, predictions)
+    if output is not None:
+        from geovehicle.export.report import check_report
+
+        check_report(output, overwrite)
+    if predictions is None:
+        evaluation = _of_images(dataset, weights or (DEFAULT,), gsd, settings, as_json)
+    else:
+        evaluation = _of_layers(dataset, predictions, settings.score)
+    if output is not None:
+        from geovehicle.export.report import write_report
+
+        write_report(evaluation, output, overwrite)
+    click.echo(_json(evaluation) if as_json else _text(evaluation))
+    if output is not None:
+        click.echo(f"report → {output / 'report.html'}", err=as_json)
+
+
+def _refuse_mixtures(dataset: Path, predictions: Path | None) -> None:
+    if predictions is None:
+        if dataset.suffix.lower() in VECTORS:
+            raise click.UsageError(
+                "DATASET is a layer; name the layer to compare it with by --predictions"
+            )
+        return
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        source = context.get_parameter_source(str(parameter.name))
+        if source is click.core.ParameterSource.COMMANDLINE and (
+            parameter.name not in WITH_PREDICTIONS
+        ):
+            raise click.UsageError(
+                f"{parameter.opts[-1]} is for a detector on images; leave it out with --predictions"
+            )
+
+
+def _of_images(
+    dataset: Path,
+    weights: Sequence[str],
+    gsd: float | None,
+    settings: DetectSettings,
+    quiet: bool,
+) -> Evaluation:
     from geovehicle.data.coco import read_coco
-    from geovehicle.evaluation import evaluate
+    from geovehicle.export.report import Evaluation
 
     images = read_coco(dataset, gsd)
-    with StatusLine(shown=not as_json) as line:
-        report = evaluate(images, weights, settings, _reporter(line, len(images)))
-    if as_json:
-        click.echo(json.dumps(_as_json(report), ensure_ascii=False, indent=2))
-    else:
-        click.echo(_table(report))
+    with StatusLine(shown=not quiet) as line:
+        reports = [_one(images, name, settings, line) for name in weights]
+    return Evaluation(dataset.name, _with_unique_names(reports), images)
 
 
-def _reporter(line: StatusLine, images: int) -> Callable[[int], None]:
+def _one(
+    images: Sequence[LabelledImage], weights: str, settings: DetectSettings, line: StatusLine
+) -> Report:
+    from geovehicle.evaluation import evaluate
+
+    return evaluate(images, weights, settings, _reporter(line, weights, len(images)))
+
+
+def _with_unique_names(reports: Sequence[Report]) -> list[Report]:
+    """Return the reports, of which later ones of a name get a number."""
+    seen: dict[str, int] = {}
+    unique = []
+    for report in reports:
+        seen[report.name] = seen.get(report.name, 0) + 1
+        number = seen[report.name]
+        unique.append(replace(report, name=f"{report.name}-{number}") if number > 1 else report)
+    return unique
+
+
+def _of_layers(truth: Path, predictions: Path, score: float | None) -> Evaluation:
+    from geovehicle.data.vectors import read_polygons
+    from geovehicle.export.report import Evaluation
+    from geovehicle.map_evaluation import evaluate_layers
+
+    layers = read_polygons(truth), read_polygons(predictions)
+    return Evaluation(truth.name, [evaluate_layers(*layers, score, predictions.stem)])
+
+
+def _reporter(line: StatusLine, weights: str, images: int) -> Callable[[int], None]:
     pace = Pace()
 
     def report(done: int) -> None:
         _, left = pace(done, images)
-        line.show(f"image {done}/{images}  {clock(left)} left")
+        line.show(f"{weights}  image {done}/{images}  {clock(left)} left")
 
     return report
 
 
-def _as_json(report: Report) -> dict[str, Any]:
-    return {
-        "score": report.score,
-        "total": _figures(report.total),
-        "sources": {source: _figures(metrics) for source, metrics in report.sources.items()},
-    }
+def _json(evaluation: Evaluation) -> str:
+    """Return what metrics.json holds, of one detector alone its own figures."""
+    content = evaluation.as_dict()
+    models = content["models"]
+    chosen = models[0] if len(models) == 1 else content
+    return json.dumps(chosen, ensure_ascii=False, indent=2, allow_nan=False)
 
 
-def _figures(metrics: Metrics) -> dict[str, Any]:
-    rates = metrics.rates
-    derived = {"precision": rates.precision, "recall": rates.recall, "f1": rates.f1}
-    return asdict(metrics) | {"rates": asdict(rates) | derived}
+def _text(evaluation: Evaluation) -> str:
+    several = len(evaluation.reports) > 1
+    return "\n\n".join(
+        f"{report.name}\n{_table(report)}" if several else _table(report)
+        for report in evaluation.reports
+    )
 
 
 def _table(report: Report) -> str:
-    rows: list[tuple[str, ...]] = [("source", *HEADER)]
-    if len(report.sources) > 1:
-        rows += [_row(source or "-", metrics) for source, metrics in report.sources.items()]
-    rows.append(_row("total", report.total))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return "\n".join([*lines, f"precision, recall and F1 at a score of {report.score:g}, IoU 0.3"])
+    from geovehicle.export.tables import HEADER, figures, plain
 
-
-def _row(name: str, metrics: Metrics) -> tuple[str, ...]:
-    rates = metrics.rates
-    shares = (
-        metrics.ap50,
-        metrics.ap30,
-        rates.precision,
-        rates.recall,
-        rates.f1,
-        metrics.best_f1,
-        metrics.best_score,
-    )
-    counts = (str(metrics.images), str(rates.vehicles))
-    return (name, *counts, *(f"{share:.3f}" for share in shares))
+    groups = report.sources if len(report.sources) > 1 else {}
+    rows = [(source or "-", *figures(metrics)) for source, metrics in groups.items()]
+    table = plain(("source", *HEADER), [*rows, ("total", *figures(report.total))])
+    return f"{table}\nprecision, recall and F1 at a score of {report.score:g}, IoU 0.3"

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
 from geovehicle.errors import DatasetError
-from geovehicle.evaluation import Matches, Rates, evaluate, match, predict, report
+from geovehicle.evaluation import evaluate, name_of, predict, report
+from geovehicle.matching import FALSE, IGNORED, Rates
+from geovehicle.metrics import Found
 from geovehicle.settings import DetectSettings
 
 CAR = [0.0, 0.0, 40.0, 20.0]
@@ -45,71 +46,6 @@ def moved(dx: float) -> list[float]:
     return [dx, 0.0, 40.0 + dx, 20.0]
 
 
-def test_one_vehicle_is_found_once() -> None:
-    result = match([labelled([CAR])], [found((CAR, 0.8), (moved(2), 0.9))], iou=0.5)
-    assert result.scores.tolist() == pytest.approx([0.9, 0.8])
-    assert result.true.tolist() == [True, False]
-
-
-def test_the_better_score_chooses_first_and_takes_what_it_overlaps_most() -> None:
-    image = labelled([moved(0), moved(20)])
-    result = match([image], [found((moved(12), 0.9), (moved(10), 0.8))], iou=0.3)
-    assert result.true.tolist() == [True, True]
-    strict = match([image], [found((moved(12), 0.9), (moved(18), 0.8))], iou=0.6)
-    assert strict.true.tolist() == [True, False]
-
-
-@pytest.mark.parametrize(("iou", "true"), [(1 / 3 - 1e-9, True), (1 / 3 + 1e-9, False)])
-def test_the_threshold_belongs_to_the_match(iou: float, true: bool) -> None:
-    assert match([labelled([CAR])], [found((moved(20), 0.5))], iou).true.tolist() == [true]
-
-
-def test_detections_on_ignore_boxes_do_not_count_either_way() -> None:
-    image = labelled([CAR], ignore=[[100.0, 0.0, 200.0, 50.0]])
-    inside = [110.0, 10.0, 150.0, 30.0]
-    half = [80.0, 10.0, 120.0, 30.0]
-    outside = [75.0, 10.0, 115.0, 30.0]
-    result = match([image], [found((CAR, 0.9), (inside, 0.8), (half, 0.7), (outside, 0.6))], 0.5)
-    assert result.scores.tolist() == pytest.approx([0.9, 0.6])
-    assert result.true.tolist() == [True, False]
-    assert result.vehicles == 1
-
-
-def test_a_vehicle_under_an_ignore_box_is_still_found() -> None:
-    image = labelled([CAR], ignore=[CAR])
-    assert match([image], [found((CAR, 0.9), (CAR, 0.8))], 0.5).true.tolist() == [True]
-
-
-def test_average_precision_of_a_worked_example() -> None:
-    # Recall 1/2 at precision 1, then 1 at precision 2/3: 51 points of 1, 50 of 2/3.
-    matches = Matches(np.array([0.9, 0.8, 0.7]), np.array([True, False, True]), vehicles=2)
-    assert matches.average_precision() == pytest.approx((51 + 50 * 2 / 3) / 101)
-    assert matches.best_score() == 0.7
-    rates = matches.at_score(0.8)
-    assert (rates.true, rates.detections) == (1, 2)
-    assert (rates.precision, rates.recall, rates.f1) == (0.5, 0.5, 0.5)
-
-
-@given(true=st.lists(st.booleans(), max_size=30), missed=st.integers(0, 5), swap=st.integers(0, 28))
-def test_average_precision_grows_when_a_true_detection_moves_up(
-    true: list[bool], missed: int, swap: int
-) -> None:
-    scores = np.linspace(1, 0, len(true))
-    vehicles = sum(true) + missed
-    before = Matches(scores, np.array(true, bool), vehicles).average_precision()
-    assert 0 <= before <= 1
-    if swap + 1 < len(true) and not true[swap] and true[swap + 1]:
-        true[swap], true[swap + 1] = True, False
-        assert Matches(scores, np.array(true), vehicles).average_precision() >= before
-
-
-def test_nothing_found_and_nothing_there() -> None:
-    empty = match([labelled([CAR])], [Detections.empty()], 0.5)
-    assert empty.average_precision() == 0
-    assert empty.at_score(0.5) == Rates(0, 0, 1)
-    assert match([labelled([])], [Detections.empty()], 0.5).at_score(0.5).f1 == 1.0
-
-
 def test_report_tells_sources_apart() -> None:
     images = [labelled([CAR], source="a"), labelled([CAR], source="b")]
     result = report(images, [found((CAR, 0.9)), Detections.empty()], score=0.5)
@@ -126,12 +62,50 @@ def test_report_takes_its_rates_at_the_paper_s_overlap() -> None:
     assert result.rates == Rates(1, 1, 1)
 
 
-def test_report_finds_the_score_of_the_best_f1() -> None:
-    images = [labelled([CAR, moved(80)])]
-    detections = [found((CAR, 0.9), (moved(80), 0.75), (moved(140), 0.25))]
-    result = report(images, detections, score=0.1).total
-    assert (result.best_score, result.best_f1) == (0.75, 1.0)
-    assert result.rates.f1 == pytest.approx(0.8)
+def test_report_matches_within_images_and_leaves_out_what_is_ignored() -> None:
+    images = [labelled([CAR], ignore=[[100, 0, 200, 50]]), labelled([moved(100)])]
+    detections = [found((moved(100), 0.9), (moved(60), 0.8)), found((moved(100), 0.7))]
+    result = report(images, detections, score=0.5)
+    assert result.total.rates == Rates(1, 2, 2)
+    assert result.assigned.tolist() == [IGNORED, FALSE, 1]
+    assert result.detections == tuple(detections)
+
+
+def test_report_has_no_groups_that_the_data_set_does_not_tell() -> None:
+    result = report([labelled([CAR])], [found((CAR, 0.9))], score=0.5)
+    assert set(result.groups) == {"sizes"}
+    assert result.types == {}
+    assert report([replace(labelled([CAR]), scene="lot")], [Detections.empty()], 0.5).groups[
+        "scenes"
+    ]["lot"].rates == Rates(0, 0, 1)
+
+
+def test_report_tells_sizes_in_metres() -> None:
+    bus = [0.0, 0.0, 30.0, 120.0]
+    coarse = replace(labelled([bus]), gsd=0.2)
+    images = [labelled([CAR, moved(100)]), coarse]
+    sizes = report(images, [found((CAR, 0.9)), found((bus, 0.9))], score=0.5).groups["sizes"]
+    assert sizes["3.5 to 6 m"].rates == Rates(1, 1, 2)
+    assert sizes["from 9 m"].rates == Rates(1, 1, 1)
+    assert sizes["from 9 m"].images is None
+
+
+def test_report_tells_types() -> None:
+    images = [replace(labelled([CAR, moved(100)]), types=("car", "bus")), labelled([CAR])]
+    result = report(images, [found((CAR, 0.9)), found((CAR, 0.9))], score=0.5)
+    assert result.types == {"bus": Found(0, 1), "car": Found(1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"),
+    [
+        ("vehicles-10cm", "vehicles-10cm"),
+        ("runs/mine/model.safetensors", "mine"),
+        ("runs/best.safetensors", "best"),
+    ],
+)
+def test_a_detector_is_called_by_its_file_or_folder(weights: str, name: str) -> None:
+    assert name_of(weights) == name
 
 
 def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:

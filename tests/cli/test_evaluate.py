@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
+import geopandas as gpd
+import numpy as np
 import pytest
+import shapely
 
-from geovehicle.evaluation import Metrics, Rates, Report
+from geovehicle.detections import Detections
+from geovehicle.evaluation import name_of, report
+from geovehicle.model.weights import DEFAULT
 
 
 @pytest.fixture
@@ -14,41 +20,131 @@ def evaluate(run, weights, dataset):
 
 
 @pytest.fixture
-def report(monkeypatch):
-    """Replace the evaluation by a known report."""
-    north = Metrics(27, 0.5, 0.625, Rates(3, 4, 6), 0.75, 0.875)
-    south = Metrics(3, 0.25, 0.375, Rates(0, 0, 1), 1.0, 0.0)
-    total = Metrics(30, 0.4, 0.6, Rates(3, 4, 7), 0.7, 0.8)
-    report = Report(0.5, total, {"north": north, "south": south})
-    monkeypatch.setattr("geovehicle.evaluation.evaluate", lambda *_: report)
-    return report
+def asked(monkeypatch):
+    """Replace the evaluation by a known report; return what it was asked for."""
+    asked = []
+    vehicle = np.array([[0.0, 0, 40, 20]])
+
+    def known(images, weights, settings, on_image):
+        asked.append((weights, settings))
+        scores = np.array([0.75])
+        found = Detections(vehicle, scores, np.zeros(1))
+        return made(images, [found, Detections.empty()], 0.5, name_of(weights))
+
+    def made(images, detections, score, name):
+        plain = [replace(image, boxes=vehicle) for image in images]
+        return report(plain, detections, score, name)
+
+    monkeypatch.setattr("geovehicle.evaluation.evaluate", known)
+    return asked
 
 
-def test_the_table(evaluate, report):
+@pytest.mark.usefixtures("asked")
+def test_the_table(evaluate):
     lines = evaluate("--gsd", 0.1).stdout.splitlines()
     assert [line.split() for line in lines[1:4]] == [
-        ["north", "27", "6", "0.500", "0.625", "0.750", "0.500", "0.600", "0.875", "0.750"],
-        ["south", "3", "1", "0.250", "0.375", "1.000", "0.000", "0.000", "0.000", "1.000"],
-        ["total", "30", "7", "0.400", "0.600", "0.750", "0.429", "0.545", "0.800", "0.700"],
+        ["north", "1", "1", "1.000", "1.000", "1.000", "1.000", "1.000", "1.000", "1.000", "0.750"],
+        ["south", "1", "1", "0.000", "0.000", "0.000", "1.000", "0.000", "0.000", "0.000", "1.000"],
+        ["total", "2", "2", "0.505", "0.505", "0.505", "1.000", "0.500", "0.667", "0.667", "0.750"],
     ]
     assert len({len(line) for line in lines[:4]}) == 1
     assert lines[4] == "precision, recall and F1 at a score of 0.5, IoU 0.3"
 
 
-def test_json(evaluate, report):
+@pytest.mark.usefixtures("asked")
+def test_json(evaluate):
     told = json.loads(evaluate("--gsd", 0.1, "--json").stdout)
-    assert told["score"] == 0.5
+    assert (told["score"], told["recommended_score"]) == (0.5, 0.75)
     assert list(told["sources"]) == ["north", "south"]
     assert told["sources"]["north"] == {
-        "images": 27,
-        "ap50": 0.5,
-        "ap30": 0.625,
+        "images": 1,
+        "ap50_95": 1.0,
+        "ap50": 1.0,
+        "ap30": 1.0,
         "rates": {
-            "true": 3, "detections": 4, "vehicles": 6, "precision": 0.75, "recall": 0.5, "f1": 0.6
+            "true": 1, "detections": 1, "vehicles": 1, "precision": 1.0, "recall": 1.0, "f1": 1.0
         },
         "best_score": 0.75,
-        "best_f1": 0.875,
+        "best_f1": 1.0,
+        "balanced_score": 0.75,
     }  # fmt: skip
+
+
+def test_several_detectors_side_by_side(run, dataset, asked):
+    options = ["--weights", "a/model.safetensors", "--weights", "b.pt", "--weights", "c/b.pt"]
+    result = run("evaluate", dataset, *options, "--gsd", 0.1, "--json")
+    names = [model["name"] for model in json.loads(result.stdout)["models"]]
+    assert names == ["a", "b", "b-2"]
+    assert [weights for weights, _ in asked] == options[1::2]
+    table = run("evaluate", dataset, *options, "--gsd", 0.1).stdout
+    assert [line for line in table.splitlines() if line in names] == names
+
+
+def test_the_shipped_weights_by_default(run, dataset, asked):
+    assert run("evaluate", dataset, "--gsd", 0.1, "--score", 0.25).exit_code == 0
+    ((weights, settings),) = asked
+    assert weights == DEFAULT
+    assert settings.score == 0.25
+
+
+def test_a_report(evaluate, asked, tmp_path):
+    folder = tmp_path / "report"
+    result = evaluate("--gsd", 0.1, "-o", folder)
+    assert "total" in result.stdout
+    assert result.stdout.splitlines()[-1] == f"report → {folder / 'report.html'}"
+    assert json.loads((folder / "metrics.json").read_text())["data"] == "labels.json"
+    again = evaluate("--gsd", 0.1, "-o", folder)
+    assert again.exit_code == 4
+    assert "--overwrite" in again.stderr
+    assert len(asked) == 1  # told before the work
+    piped = evaluate("--gsd", 0.1, "-o", folder, "--overwrite", "--json")
+    assert json.loads(piped.stdout)["score"] == 0.5
+    assert str(folder) in piped.stderr
+
+
+@pytest.fixture
+def layers(tmp_path):
+    """Return a layer of two cars, and one that has found the first."""
+    cars = [shapely.box(x, 455_000, x + 4.5, 455_002) for x in (130_000, 130_010)]
+    paths = tmp_path / "truth.gpkg", tmp_path / "cars.gpkg"
+    for path, shapes in zip(paths, (cars, cars[:1]), strict=True):
+        frame = gpd.GeoDataFrame({"score": [0.75] * len(shapes)}, geometry=shapes, crs="EPSG:28992")
+        frame.to_file(path)
+    return paths
+
+
+def test_a_layer_against_a_layer(run, layers, tmp_path):
+    truth, cars = layers
+    folder = tmp_path / "report"
+    result = run("evaluate", truth, "--predictions", cars, "-o", folder)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.splitlines()[1].split()[:3] == ["total", "-", "2"]
+    (model,) = json.loads((folder / "metrics.json").read_text())["models"]
+    assert model["name"] == "cars"
+    assert (model["total"]["rates"]["precision"], model["total"]["rates"]["recall"]) == (1.0, 0.5)
+    strict = run("evaluate", truth, "--predictions", cars, "--score", 0.8, "--json")
+    assert json.loads(strict.stdout)["total"]["rates"]["detections"] == 0
+
+
+@pytest.mark.parametrize(
+    "options", [["--weights", "mine"], ["--gsd", "0.1"], ["--batch", "1"], ["--device", "cpu"]]
+)
+def test_options_of_a_detector_do_not_go_with_predictions(run, layers, options):
+    result = run("evaluate", layers[0], "--predictions", layers[1], *options)
+    assert result.exit_code == 2
+    assert f"{options[0]} is for a detector" in result.stderr
+
+
+def test_a_layer_alone_is_not_enough(run, layers):
+    result = run("evaluate", layers[0])
+    assert result.exit_code == 2
+    assert "--predictions" in result.stderr
+
+
+def test_a_layer_that_is_missing(run, layers, tmp_path):
+    result = run("evaluate", layers[0], "--predictions", tmp_path / "gone.gpkg")
+    assert result.exit_code == 3
+    assert "gone.gpkg" in result.stderr
 
 
 def test_the_whole_way(evaluate):

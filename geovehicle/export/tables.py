@@ -1,0 +1,107 @@
+"""The figures of an evaluation as tables of text."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from geovehicle.metrics import Metrics, Report
+
+Row = tuple[str, ...]
+
+HEADER: Row = (
+    "images",
+    "vehicles",
+    "AP50:95",
+    "AP50",
+    "AP30",
+    "precision",
+    "recall",
+    "F1",
+    "best F1",
+    "at score",
+)
+"""What :func:`figures` returns."""
+
+TABLE_1: Row = ("method", "data", "recall", "precision", "F1", "AP30", "AP50", "AP50:95")
+
+NOTHING = "-"
+"""Stands where there is no figure."""
+
+PUBLISHED: tuple[Row, ...] = (
+    ("DFL-CNN, published", "ITCVD", "89.44 %", "64.61 %", "0.7502", *[NOTHING] * 3),
+    ("Faster R-CNN, published", "ITCVD", NOTHING, NOTHING, "0.7030", *[NOTHING] * 3),
+    ("HOG + SVM, published", "ITCVD", NOTHING, NOTHING, "0.0997", *[NOTHING] * 3),
+)
+"""Rows of the paper's own Table 1: M. Y. Yang et al., "Vehicle Detection in Aerial
+Images", Photogrammetric Engineering & Remote Sensing 85(4), 2019."""
+
+
+def figures(metrics: Metrics) -> Row:
+    """Return metrics as the texts of one row, in the order of :data:`HEADER`."""
+    rates = metrics.rates
+    shares = (
+        metrics.ap50_95,
+        metrics.ap50,
+        metrics.ap30,
+        rates.precision,
+        rates.recall,
+        rates.f1,
+        metrics.best_f1,
+    )
+    images = NOTHING if metrics.images is None else str(metrics.images)
+    counts = (images, str(rates.vehicles))
+    return (*counts, *map(share, shares), threshold(metrics.best_score))
+
+
+def share(value: float, decimals: int = 3) -> str:
+    """Return a number from 0 to 1 as text, a dash for nan."""
+    return NOTHING if math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def threshold(score: float) -> str:
+    """Return a score as text, rounded down: what reaches it reaches the text as well."""
+    return f"{math.floor(score * 1000) / 1000:.3f}"
+
+
+def table_1(reports: Sequence[Report], data: str) -> list[Row]:
+    """Return the paper's Table 1 for these detectors, with the paper's own rows below.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        One for each detector.
+    data : str
+        What they were evaluated on.
+
+    Returns
+    -------
+    list of tuple of str
+        The columns of :data:`TABLE_1`.
+    """
+    rows = []
+    for report in reports:
+        rates, total = report.total.rates, report.total
+        percent = [f"{100 * value:.2f} %" for value in (rates.recall, rates.precision)]
+        precisions = (total.ap30, total.ap50, total.ap50_95)
+        rows.append((report.name, data, *percent, share(rates.f1, 4), *map(share, precisions)))
+    return [*rows, *PUBLISHED]
+
+
+def markdown(header: Row, rows: Sequence[Row]) -> str:
+    """Return a Markdown table, numbers to the right."""
+    ruler = ("---", "---", *["---:"] * (len(header) - 2))
+    lines = [[cell.replace("|", r"\|") for cell in row] for row in (header, ruler, *rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def plain(header: Row, rows: Sequence[Row]) -> str:
+    """Return a table for the terminal, its columns aligned, without an end of line."""
+    table = [header, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
+    )

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from geovehicle.export.tables import (
+    HEADER,
+    TABLE_1,
+    figures,
+    markdown,
+    plain,
+    share,
+    table_1,
+    threshold,
+)
+
+
+def test_figures_are_those_of_the_metrics(evaluation):
+    row = dict(zip(HEADER, figures(evaluation.reports[0].total), strict=True))
+    assert (row["images"], row["vehicles"]) == ("2", "3")
+    assert (row["precision"], row["recall"], row["F1"]) == ("0.667", "0.667", "0.667")
+    assert row["at score"] == "0.625"
+    assert figures(replace(evaluation.reports[0].total, images=None))[0] == "-"
+
+
+def test_what_is_not_defined_is_a_dash():
+    assert share(math.nan) == "-"
+    assert share(0.12345, 4) == "0.1235"
+
+
+def test_a_threshold_is_never_rounded_up():
+    assert threshold(0.8769) == "0.876"
+    assert threshold(1.0) == "1.000"
+
+
+def test_table_1_has_the_paper_s_own_rows_marked_as_such(evaluation):
+    rows = [
+        dict(zip(TABLE_1, row, strict=True)) for row in table_1(evaluation.reports, "mine.json")
+    ]
+    assert rows[0]["method"] == "mine"
+    assert rows[0]["data"] == "mine.json"
+    assert (rows[0]["recall"], rows[0]["precision"]) == ("66.67 %", "66.67 %")
+    assert rows[0]["F1"] == "0.6667"
+    published = {row["method"]: row for row in rows[1:]}
+    assert all(name.endswith("published") for name in published)
+    assert {row["data"] for row in published.values()} == {"ITCVD"}
+    paper = published["DFL-CNN, published"]
+    assert (paper["recall"], paper["precision"], paper["F1"]) == ("89.44 %", "64.61 %", "0.7502")
+
+
+def test_markdown():
+    assert markdown(("a", "b", "c"), [("x|y", "1", "2")]) == (
+        "| a | b | c |\n| --- | --- | ---: |\n| x\\|y | 1 | 2 |\n"
+    )
+
+
+def test_plain_columns_are_aligned():
+    assert plain(("name", "n"), [("a", "100"), ("long name", "7")]) == (
+        "name         n\na          100\nlong name    7"
+    )
