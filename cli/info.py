@@ -48,7 +48,7 @@ def _about(weights: dict[str, Any]) -> dict[str, str]:
         "ground sampling distance": f"{weights['gsd']:g} m",
         "licence": weights["licence"],
         "size": f"{weights['bytes'] / 1e6:.1f} MB",
-        "backbone": config["backbone"],
+        **({"backbone": config["backbone"]} if "backbone" in config else {"model": "HOG + SVM"}),
         "score": f"{config['score_threshold']:g}",
         **{name: _short(value) for name, value in provenance.items() if _fits(value)},
     }

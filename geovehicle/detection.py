@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from geovehicle.detections import Detections
+from geovehicle.engines.detectors import load_detector
 from geovehicle.engines.local import search
 from geovehicle.errors import SettingsError
 from geovehicle.export.frame import concatenate, to_frame
-from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.weights import DEFAULT
 from geovehicle.raster.rasterio_source import RasterioSource, open_raster
 from geovehicle.settings import DetectSettings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
+    from geovehicle.engines.detectors import LoadedDetector
     from geovehicle.raster.source import Stretch
 
 Progress = Callable[[int, int], None]
@@ -135,7 +136,7 @@ def detect(
     settings = settings or DetectSettings()
     start = time.monotonic()
     with ExitStack() as stack:
-        detector = VehicleDetector.load(weights, settings)
+        detector = load_detector(weights, settings)
         sources = [stack.enter_context(_open(path, detector, settings)) for path in rasters]
         classes = detector.info.classes
         nothing = Detections.empty()
@@ -164,7 +165,7 @@ class _Ticker:
 
 
 def _open(
-    path: str | PathLike[str], detector: VehicleDetector, settings: DetectSettings
+    path: str | PathLike[str], detector: LoadedDetector, settings: DetectSettings
 ) -> RasterioSource:
     return open_raster(path, detector.info.gsd, source_gsd=settings.gsd, bands=settings.bands)
 
@@ -174,7 +175,7 @@ def _size(source: RasterioSource) -> int:
 
 
 def _search(
-    source: RasterioSource, detector: VehicleDetector, settings: DetectSettings, ticker: _Ticker
+    source: RasterioSource, detector: LoadedDetector, settings: DetectSettings, ticker: _Ticker
 ) -> Scene:
     found = search(source, detector, settings, detector.info.gsd, ticker)
     area = found.searched * source.gsd[0] * source.gsd[1]

@@ -13,8 +13,9 @@ import torch
 import torchvision
 
 from geovehicle import __version__
+from geovehicle.engines.detectors import describe
 from geovehicle.errors import CheckpointError
-from geovehicle.model.checkpoint import locate, read_info
+from geovehicle.model.checkpoint import locate
 from geovehicle.model.device import choose_precision
 from geovehicle.model.weights import SHIPPED
 
@@ -73,7 +74,7 @@ def describe_weights(weights: str | Path) -> dict[str, Any]:
         If the weights cannot be used.
     """
     size = locate(weights).stat().st_size
-    return {"name": str(weights), "bytes": size, **asdict(read_info(weights))}
+    return {"name": str(weights), "bytes": size, **asdict(describe(weights))}
 
 
 def _precision(device: str) -> str:

@@ -9,12 +9,12 @@ import pyproj
 import pytest
 import shapely
 
+from geovehicle import detection
 from geovehicle.detection import detect
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import FIELDS
 from geovehicle.model.checkpoint import ModelInfo
-from geovehicle.model.detector import VehicleDetector
 from geovehicle.settings import DEFAULT_DETECTOR, DetectSettings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class BrightCar:
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> BrightCar:
     car = BrightCar()
-    monkeypatch.setattr(VehicleDetector, "load", lambda weights, settings: car)
+    monkeypatch.setattr(detection, "load_detector", lambda weights, settings: car)
     return car
 
 
@@ -142,7 +142,7 @@ class TestOneRaster:
             asked.extend(arguments)
             return BrightCar()
 
-        monkeypatch.setattr(VehicleDetector, "load", load)
+        monkeypatch.setattr(detection, "load_detector", load)
         settings = DetectSettings(score=0.7)
         detect([make_raster()], "mine.safetensors", settings)
         assert asked == ["mine.safetensors", settings]

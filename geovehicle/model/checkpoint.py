@@ -12,7 +12,7 @@ import json
 import struct
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -26,6 +26,7 @@ from geovehicle.model.weights import SHIPPED, shipped_path
 from geovehicle.settings import DetectorConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -37,13 +38,16 @@ LARGEST_HEADER = 16 * 2**20
 """Bytes; a header beyond it is not ours."""
 
 
+Config = TypeVar("Config")
+
+
 @dataclass(frozen=True)
-class ModelInfo:
-    """What a checkpoint says about itself.
+class Info(Generic[Config]):
+    """What a file of weights says about itself.
 
     Attributes
     ----------
-    config : DetectorConfig
+    config : DetectorConfig or HogSvmConfig
         Architecture, thresholds and losses.
     classes : tuple of str
         Names of the labels 1, 2, …
@@ -55,11 +59,15 @@ class ModelInfo:
         What the weights come from: data, start, recipe, version.
     """
 
-    config: DetectorConfig
+    config: Config
     classes: tuple[str, ...]
     gsd: float
     licence: str
     provenance: dict[str, Any]
+
+
+ModelInfo = Info[DetectorConfig]
+"""What the checkpoint of a network says about itself."""
 
 
 def save_checkpoint(path: Path, model: GeneralizedRCNN, info: ModelInfo) -> None:
@@ -78,17 +86,8 @@ def save_checkpoint(path: Path, model: GeneralizedRCNN, info: ModelInfo) -> None
         for key, value in model.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
-    metadata = {
-        "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
-        "config": json.dumps(asdict(info.config)),
-        "classes": json.dumps(info.classes),
-        "gsd": repr(info.gsd),
-        "licence": info.licence,
-        "provenance": json.dumps(info.provenance),
-    }
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(state, metadata))  # save_file would make it private
+    with replacing(path) as temporary:  # save_file would make it private
+        temporary.write_bytes(save(state, to_metadata(FORMAT, info)))
 
 
 def load_checkpoint(weights: str | PathLike[str]) -> tuple[GeneralizedRCNN, ModelInfo]:
@@ -127,8 +126,41 @@ def read_info(weights: str | PathLike[str]) -> ModelInfo:
         As :func:`load_checkpoint`.
     """
     path = locate(weights)
-    metadata = _metadata(path)
-    if metadata.get("format") != FORMAT:
+    return from_metadata(path, FORMAT, DetectorConfig)
+
+
+def to_metadata(form: str, info: Info[Any]) -> dict[str, str]:
+    """Return the header's metadata for a description in a format."""
+    return {
+        "format": form,
+        "format_version": str(FORMAT_VERSION),
+        "config": json.dumps(asdict(info.config)),
+        "classes": json.dumps(info.classes),
+        "gsd": repr(info.gsd),
+        "licence": info.licence,
+        "provenance": json.dumps(info.provenance),
+    }
+
+
+def from_metadata(path: Path, form: str, configure: Callable[..., Config]) -> Info[Config]:
+    """Return the description that :func:`to_metadata` put into a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    form : str
+        The format that it must have.
+    configure : callable
+        Makes the configuration: its class.
+
+    Raises
+    ------
+    CheckpointError
+        If the file has another format or its description is damaged.
+    """
+    metadata = read_metadata(path)
+    if metadata.get("format") != form:
         raise CheckpointError(
             f"{path} holds no detector of geovehicle; train one or leave out --weights"
         )
@@ -141,8 +173,8 @@ def read_info(weights: str | PathLike[str]) -> ModelInfo:
         gsd = float(metadata["gsd"])
         if not 0 < gsd < 100:
             raise ValueError(f"a ground sampling distance of {gsd} m")
-        return ModelInfo(
-            config=DetectorConfig(**json.loads(metadata["config"])),
+        return Info(
+            config=configure(**json.loads(metadata["config"])),
             classes=tuple(str(name) for name in json.loads(metadata["classes"])),
             gsd=gsd,
             licence=metadata["licence"],
@@ -181,8 +213,14 @@ def _compact(value: Tensor) -> Tensor:
     return (value.half() if value.dim() > 1 else value.float()).contiguous()
 
 
-def _metadata(path: Path) -> dict[str, str]:
-    """Read the header by itself: eight bytes of length, then JSON."""
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the header's metadata, without loading a tensor.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not in the safetensors format: eight bytes of length, then JSON.
+    """
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))

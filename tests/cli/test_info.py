@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import torch
 
 from geovehicle import __version__
+from geovehicle.baselines.hog_detector import HogSvmInfo, LinearWindows, save_windows
 from geovehicle.model.weights import SHIPPED
+from geovehicle.settings import HogSvmConfig
 
 
 def test_versions_devices_and_weights(run):
@@ -49,6 +52,19 @@ def test_a_checkpoint(run, weights):
         "  images: 0",
         "  sources: nowhere, nothing",
     ]
+
+
+def test_a_hog_svm(run, tmp_path):
+    shape = (5, 5, 36)
+    config = HogSvmConfig(windows=((6, 6),), score_threshold=0.4)
+    windows = LinearWindows(
+        (np.zeros(shape, np.float32),), np.zeros(1, np.float32), np.ones(2, np.float32)
+    )
+    path = tmp_path / "hog.safetensors"
+    save_windows(path, windows, HogSvmInfo(config, ("vehicle",), 0.1, "CC0-1.0", {"images": 3}))
+    lines = run("info", "--weights", path).stdout.splitlines()
+    assert lines[0] == f"weights {path}"
+    assert lines[-3:] == ["  model: HOG + SVM", "  score: 0.4", "  images: 3"]
 
 
 def test_a_checkpoint_as_json_has_its_whole_provenance(run, weights):

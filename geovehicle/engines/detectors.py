@@ -1,0 +1,55 @@
+"""Detectors by their files: the format that a file names decides which one it becomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geovehicle.baselines import HOG_SVM
+from geovehicle.model.checkpoint import from_metadata, locate, read_info, read_metadata
+from geovehicle.model.detector import VehicleDetector
+from geovehicle.settings import HogSvmConfig
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from geovehicle.baselines.hog_detector import HogSvmDetector
+    from geovehicle.model.checkpoint import Info, ModelInfo
+    from geovehicle.settings import DetectSettings
+
+    LoadedDetector = VehicleDetector | HogSvmDetector
+
+
+def load_detector(weights: str | PathLike[str], settings: DetectSettings) -> LoadedDetector:
+    """Return the detector of shipped weights, by name, or of a file.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights cannot be used.
+    SettingsError
+        If the device asked for is not there.
+    GeoVehicleError
+        If the detector needs an extra that is not installed.
+    """
+    if _form(weights) == HOG_SVM:  # its libraries are an extra
+        from geovehicle.baselines.hog_detector import HogSvmDetector
+
+        return HogSvmDetector.load(weights, settings)
+    return VehicleDetector.load(weights, settings)
+
+
+def describe(weights: str | PathLike[str]) -> ModelInfo | Info[HogSvmConfig]:
+    """Return what weights of any format say about themselves, without loading them.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights cannot be used.
+    """
+    if _form(weights) == HOG_SVM:
+        return from_metadata(locate(weights), HOG_SVM, HogSvmConfig)
+    return read_info(weights)
+
+
+def _form(weights: str | PathLike[str]) -> str | None:
+    return read_metadata(locate(weights)).get("format")
