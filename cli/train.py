@@ -2,33 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
 from geovehicle.files import check_writable
 from geovehicle.settings import (
     DEFAULT_DETECTOR,
+    FASTER_RCNN,
     PAPER,
+    PAPER_TRAINING,
     BackboneName,
     DetectorConfig,
     TrainSettings,
 )
 
 from .options import options_of
-from .progress import StatusLine, clock
+from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
-    from geovehicle.training import Step
+    from geovehicle.data.coco import LabelledImage
+    from geovehicle.training import Recipe, Run, Step
 
-RECIPES = {"default": DEFAULT_DETECTOR, "paper": PAPER.detector}
+ModelName = Literal["dfl-cnn", "faster-rcnn", "hog-svm"]
+
+RECIPES = {
+    "default": (DEFAULT_DETECTOR, TrainSettings()),
+    "paper": (PAPER.detector, PAPER_TRAINING),
+}
+"""What is trained and how."""
+
+NETWORK_OPTIONS = ("backbone", "backbone_weights", "weights", "val", "resume")
+"""What is meaningless for a model that is no network."""
+
+SHOWN = ("AP50", "F1")
+"""Figures of the last validation that stand beside the loss."""
 
 LOG_EVERY = 50
 """Iterations from line to line where stderr is no terminal."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The options that tell which network is trained, and what it starts with."""
+
+    recipe: str
+    model: ModelName
+    backbone: BackboneName | None
+    backbone_weights: str | None
+    weights: str | None
+
+    def config(self) -> DetectorConfig:
+        """Return the architecture and losses."""
+        config, _ = RECIPES[self.recipe]
+        if self.model == "faster-rcnn":
+            config = replace(
+                config,
+                skip_connection=FASTER_RCNN.skip_connection,
+                rpn_loss=FASTER_RCNN.rpn_loss,
+                head_loss=FASTER_RCNN.head_loss,
+            )
+        return replace(config, backbone=self.backbone) if self.backbone else config
 
 
 @click.command("train")
@@ -39,14 +77,22 @@ LOG_EVERY = 50
     type=click.Path(path_type=Path),
     required=True,
     metavar="RUN",
-    help="Folder of the checkpoint and the log; made if missing.",
+    help="Folder of the checkpoint, the state and the log; made if missing.",
 )
 @click.option(
     "--recipe",
     type=click.Choice(list(RECIPES)),
     default="default",
     show_default=True,
-    help="The shipped detector's architecture, or the paper's.",
+    help="The shipped detector's architecture and training, or the paper's."
+    "  Options that are given take the place of the recipe's numbers.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(get_args(ModelName)),
+    default="dfl-cnn",
+    show_default=True,
+    help="The paper's network, or one of the two baselines that it compares with.",
 )
 @click.option(
     "--backbone", type=click.Choice(get_args(BackboneName)), help="In place of the recipe's."
@@ -65,59 +111,146 @@ LOG_EVERY = 50
 @click.option(
     "--licence", default="not stated", show_default=True, help="Terms of use of the weights."
 )
+@click.option(
+    "--val",
+    type=click.Path(path_type=Path),
+    metavar="VAL.json",
+    help="Labelled images that are kept aside: the weights with the highest AP50 on them are"
+    " kept as well.",
+)
 @options_of(TrainSettings)
+@click.option("--resume", is_flag=True, help="Go on from the state in RUN, with the same options.")
 @click.option("--overwrite", is_flag=True, help="Replace the checkpoint of an earlier run.")
 def command(
     dataset: Path,
     output: Path,
-    recipe: str,
-    backbone: BackboneName | None,
-    backbone_weights: str | None,
-    weights: str | None,
     licence: str,
+    val: Path | None,
     settings: TrainSettings,
+    resume: bool,
     overwrite: bool,
+    **network: Any,
 ) -> None:
     """Train a detector on a labelled data set.
 
     DATASET.json is in the COCO layout, with its images beside it or in images/.
     Images that do not tell their ground sampling distance ("gsd", metres) are
     taken to have that of --gsd.
+
+    After Ctrl-C, a crash or a loss of power, the same command with --resume goes on.
+    Several GPUs share the work under torchrun --nproc-per-node N -m geovehicle train …
     """
-    named = click.get_current_context().get_parameter_source("recipe")
-    given = named is click.core.ParameterSource.COMMANDLINE
-    if weights is not None and (given or backbone or backbone_weights):
-        raise click.UsageError(
-            "--weights bring their own network; leave out --recipe and --backbone…"
-        )
+    chosen = Network(**network)
+    _refuse(chosen)
+    settings = _with_recipe(chosen.recipe, settings)
 
     from geovehicle.data.coco import read_coco
-    from geovehicle.training import CHECKPOINT, LOG, Recipe, train
 
-    if output.exists():
-        for name in (CHECKPOINT, LOG):
-            check_writable(output / name, overwrite)
     images = read_coco(dataset, settings.gsd)
-    what = Recipe(_config(recipe, backbone), backbone_weights, weights, licence)
+    if chosen.model == "hog-svm":
+        if output.exists():
+            check_writable(output / "model.safetensors", overwrite)
+        _train_hog_svm(images, output, settings, licence)
+        return
+
+    from geovehicle.training import Recipe, Run
+
+    validation = read_coco(val, settings.gsd) if val else ()
+    recipe = Recipe(chosen.config(), chosen.backbone_weights, chosen.weights, licence)
+    _train_network(images, Run(output, validation, resume), recipe, settings, overwrite)
+
+
+def _train_network(
+    images: Sequence[LabelledImage],
+    run: Run,
+    recipe: Recipe,
+    settings: TrainSettings,
+    overwrite: bool,
+) -> None:
+    from geovehicle.learning.log import has_tensorboard
+    from geovehicle.model.processes import speaks
+    from geovehicle.training import BEST, CHECKPOINT, LOG, STATE, train
+
+    if speaks():
+        has_state = (run.folder / STATE).is_file()
+        if run.resume and not has_state:
+            click.echo(f"no state in {run.folder}: starting from the beginning", err=True)
+        if run.folder.exists() and not (run.resume and has_state):
+            begun = () if run.resume else (BEST, STATE, LOG)  # what a first state would follow
+            for name in (CHECKPOINT, *begun):
+                check_writable(run.folder / name, overwrite)
+        if not has_tensorboard():
+            click.echo("without TensorBoard: pip install 'geovehicle[tensorboard]'", err=True)
+    with StatusLine(speaks()) as line:
+        report = Reporter(line, settings.iterations)
+        checkpoint = train(images, run, recipe, settings, report)
+    if speaks():
+        done = f"{report.iteration} iterations" if report.iteration else "no iteration was left"
+        click.echo(f"{done} on {len(images)} images → {checkpoint}")
+
+
+def _train_hog_svm(
+    images: Sequence[LabelledImage], folder: Path, settings: TrainSettings, licence: str
+) -> None:
+    from geovehicle.baselines.hog_svm import HogSvmRecipe, train
+
+    pace = Pace()
     with StatusLine() as line:
-        checkpoint = train(images, output, what, settings, _reporter(line, settings.iterations))
-    click.echo(f"{settings.iterations} iterations on {len(images)} images → {checkpoint}")
+
+        def report(done: int, total: int) -> None:
+            line.show(f"view {done}/{total}  {clock(pace(done, total)[1])} left")
+
+        checkpoint = train(images, folder, settings, report, HogSvmRecipe(licence=licence))
+    click.echo(f"hog-svm on {len(images)} images → {checkpoint}")
 
 
-def _config(recipe: str, backbone: BackboneName | None) -> DetectorConfig:
-    config = RECIPES[recipe]
-    return replace(config, backbone=backbone) if backbone else config
+def _given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
-def _reporter(line: StatusLine, iterations: int) -> Callable[[Step], None]:
-    def report(step: Step) -> None:
+def _refuse(network: Network) -> None:
+    """Refuse options that contradict one another."""
+    if network.model == "hog-svm":
+        given = [name for name in NETWORK_OPTIONS if _given(name)]
+        if given:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise click.UsageError(f"hog-svm is no network; leave out {flags}")
+    own = ("recipe", "model", "backbone", "backbone_weights")
+    if network.weights is not None and any(map(_given, own)):
+        raise click.UsageError(
+            "--weights bring their own network; leave out --recipe, --model and --backbone…"
+        )
+
+
+def _with_recipe(recipe: str, settings: TrainSettings) -> TrainSettings:
+    """Return the recipe's settings, with those that were given in their place."""
+    given = {one.name for one in fields(TrainSettings) if _given(one.name)}
+    _, numbers = RECIPES[recipe]
+    return replace(numbers, **{name: getattr(settings, name) for name in given})
+
+
+class Reporter:
+    """Shows how far a training has come; the last iteration stays in ``iteration``."""
+
+    def __init__(self, line: StatusLine, iterations: int) -> None:
+        self.iteration = 0
+        self._line = line
+        self._iterations = iterations
+        self._figures: dict[str, float] = {}
+
+    def __call__(self, step: Step) -> None:
+        """Take note of a step."""
+        self.iteration = step.iteration
+        self._figures.update(step.validation)
         pace = step.seconds / step.iteration
         text = (
-            f"iteration {step.iteration}/{iterations}  loss {step.loss:.4f}"
-            f"  {pace:.2f} s/it  {clock(pace * (iterations - step.iteration))} left"
+            f"iteration {step.iteration}/{self._iterations}  loss {step.loss:.4f}"
+            f"  {pace:.2f} s/it  {clock(pace * (self._iterations - step.iteration))} left"
         )
-        line.show(text)
-        if not line.live and (step.iteration % LOG_EVERY == 0 or step.iteration == iterations):
+        shown = (name for name in SHOWN if name in self._figures)
+        text += "".join(f"  {name} {self._figures[name]:.3f}" for name in shown)
+        self._line.show(text)
+        due = step.iteration % LOG_EVERY == 0 or step.iteration == self._iterations
+        if not self._line.live and (due or step.validation):
             click.echo(text, err=True)
-
-    return report

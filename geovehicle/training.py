@@ -2,104 +2,99 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
-from geovehicle import __version__
-from geovehicle.data.sampling import TrainingCrops, collate
-from geovehicle.errors import DatasetError, GeoVehicleError, OutputError, SettingsError
-from geovehicle.model.build import build_detector
-from geovehicle.model.checkpoint import ModelInfo, load_checkpoint, save_checkpoint
-from geovehicle.model.device import choose_device, choose_precision
-from geovehicle.settings import DEFAULT_DETECTOR, DetectorConfig, TrainSettings
+from geovehicle.errors import DatasetError, InterruptionError, OutputError
+from geovehicle.evaluation import LOWEST_SCORE, predict
+from geovehicle.learning.averaging import recalibrate
+from geovehicle.learning.batches import batches, share_of_batch
+from geovehicle.learning.interruption import interruptible
+from geovehicle.learning.learner import Learner
+from geovehicle.learning.log import LOG, Log, Step, open_log
+from geovehicle.learning.memory import enough_memory
+from geovehicle.learning.pictures import save_pictures
+from geovehicle.learning.start import IMAGENET, Recipe, first_model, provenance_of
+from geovehicle.learning.state import STATE, Progress, facts_of, load_state, save_state
+from geovehicle.matching import Overlaps
+from geovehicle.model import processes
+from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
+from geovehicle.model.detector import VehicleDetector
+from geovehicle.settings import PAPER, DetectSettings, TrainSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.data.coco import LabelledImage
+    from geovehicle.detections import Detections
+    from geovehicle.learning.interruption import Wish
+    from geovehicle.learning.state import Facts
+
+__all__ = [
+    "BEST",
+    "CHECKPOINT",
+    "IMAGENET",
+    "LOG",
+    "STATE",
+    "Recipe",
+    "Run",
+    "Step",
+    "recalibrate",
+    "train",
+]
 
 CHECKPOINT = "model.safetensors"
-LOG = "log.jsonl"
-
-LONGEST_MEMORY = 0.1
-"""Half-life of the moving average as a share of a run, or short runs would save what
-they started with."""
-
-IMAGENET = "imagenet"
-"""In place of a file: the ImageNet weights that torchvision downloads."""
-
-Batch = tuple[list[Tensor], list[dict[str, Tensor]]]
+BEST = "best.safetensors"
+PICTURES = "validation"
 
 
 @dataclass(frozen=True)
-class Step:
-    """What one iteration tells: its number, its losses and the time since the start."""
-
-    iteration: int
-    learning_rate: float
-    losses: dict[str, float]
-    seconds: float
-
-    @property
-    def loss(self) -> float:
-        """Sum of the losses."""
-        return sum(self.losses.values())
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What is trained and what its checkpoint will say.
+class Run:
+    """Where a training writes, and what it is watched by.
 
     Attributes
     ----------
-    config : DetectorConfig
-        Architecture and losses.
-    backbone_weights : str or Path, optional
-        A file of ImageNet weights, or :data:`IMAGENET` for those that torchvision
-        downloads; without either the backbone starts from scratch.
-    start : str or Path, optional
-        Shipped weights, by name, or a checkpoint to go on from.  Its own
-        configuration and backbone then take the place of those above.
-    licence : str
-        Terms under which the weights may be used.
-    provenance : dict
-        Further facts for the checkpoint, such as the names of the data.
+    folder : Path
+        Made if missing.  It gets ``model.safetensors`` (the moving average of the
+        weights), ``state.safetensors`` (all that is needed to go on), ``log.jsonl``
+        (a line an iteration) and, where TensorBoard is installed, ``tensorboard/``.
+    validation : sequence of LabelledImage
+        Images that are kept aside.  With them the folder gets ``best.safetensors``,
+        the weights with the highest AP50, and a few pictures in ``validation/``.
+    resume : bool
+        Go on from the state in the folder, if there is one.
     """
 
-    config: DetectorConfig = DEFAULT_DETECTOR
-    backbone_weights: str | Path | None = None
-    start: str | Path | None = None
-    licence: str = "not stated"
-    provenance: dict[str, str] = field(default_factory=dict)
+    folder: Path
+    validation: Sequence[LabelledImage] = ()
+    resume: bool = False
 
 
 def train(
     images: Sequence[LabelledImage],
-    folder: Path,
+    run: Run | Path,
     recipe: Recipe,
     settings: TrainSettings,
     on_step: Callable[[Step], None] = lambda step: None,
 ) -> Path:
     """Train a detector and return its checkpoint.
 
+    Under ``torchrun`` each process takes its share of every batch, and the first one
+    writes and calls.
+
     Parameters
     ----------
     images : sequence of LabelledImage
         The training set.
-    folder : Path
-        Where ``model.safetensors`` (the moving average of the weights) and
-        ``log.jsonl`` (a line an iteration) are written; made if missing.
+    run : Run or Path
+        Where the results go and what the training is watched by, or just the folder.
     recipe : Recipe
         What is trained.
     settings : TrainSettings
@@ -110,221 +105,168 @@ def train(
     Raises
     ------
     DatasetError
-        If there is no vehicle to learn from.
+        If there is no vehicle to learn from or to validate with.
     SettingsError
-        If the checkpoint to go on from works at another ground sampling distance.
+        If the checkpoint to go on from works at another ground sampling distance,
+        the state to go on from is that of another run, or several processes cannot
+        share a batch.
     GeoVehicleError
         If the loss is not finite, or the device's memory is too small.
+    InterruptionError
+        After Ctrl-C; the state is saved.
     """
+    run = run if isinstance(run, Run) else Run(run)
+    _check_labels(images, run.validation)
+    with processes.joined(settings.device) as device, enough_memory(device):
+        share_of_batch(0, settings.batch)
+        torch.manual_seed(settings.seed)
+        model, config, started_from = first_model(recipe, settings.gsd)
+        provenance = provenance_of(images, recipe, settings) | started_from
+        info = ModelInfo(config, ("vehicle",), settings.gsd, recipe.licence, provenance)
+        work = _Work(Learner(model, settings, device), info, images, run, settings)
+        work.take_up(facts_of(recipe, settings, images, run.validation))
+        work.do(on_step)
+    return run.folder / CHECKPOINT
+
+
+def _check_labels(images: Sequence[LabelledImage], validation: Sequence[LabelledImage]) -> None:
     if not any(len(image.boxes) for image in images):
         raise DatasetError("no image has a labelled vehicle; nothing can be learnt from it")
-    torch.manual_seed(settings.seed)
-    model, config, started_from = _start(recipe, settings.gsd)
-    model = model.to(choose_device(settings.device), memory_format=torch.channels_last).train()
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(_decay(settings)))  # type: ignore[no-untyped-call]
-    provenance = _provenance(images, recipe, settings) | started_from
-    info = ModelInfo(config, ("vehicle",), settings.gsd, recipe.licence, provenance)
-    checkpoint = folder / CHECKPOINT
-    with _open_log(folder) as log:
-        for step in _steps(model, _batches(images, settings), settings):
-            average.update_parameters(model)
-            log.write(json.dumps(asdict(step)) + "\n")
-            log.flush()
-            on_step(step)
-            if step.iteration % settings.save_every == 0 or step.iteration == settings.iterations:
-                recalibrate(average.module, images, settings)
-                save_checkpoint(checkpoint, average.module, info)
-    return checkpoint
+    if validation and not any(len(image.boxes) for image in validation):
+        raise DatasetError("no image for validation has a labelled vehicle; leave out --val")
 
 
-def recalibrate(
-    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
-) -> None:
-    """Measure the batch statistics of averaged weights anew, on training crops.
+class _Work:
+    """One training, from where it is taken up to its end or an interrupt."""
 
-    Averaged weights see other activations than any of the weights they are made
-    of; with those weights' statistics scores come out far too low.  ImageNet's
-    statistics stay.
+    def __init__(
+        self,
+        learner: Learner,
+        info: ModelInfo,
+        images: Sequence[LabelledImage],
+        run: Run,
+        settings: TrainSettings,
+    ) -> None:
+        self._learner = learner
+        self._info = info
+        self._images = images
+        self._run = run
+        self._settings = settings
+        self._progress = Progress()
+        self._facts: Facts = {}
+        self._calibrated = -1
+        self._writes = processes.number() == 0
 
-    Parameters
-    ----------
-    model : GeneralizedRCNN
-        Changed in place; left in evaluation mode.
-    images : sequence of LabelledImage
-        The training set.
-    settings : TrainSettings
-        Of which ``calibration`` tells the number of batches.
-    """
-    device = next(model.parameters()).device
-    precision = choose_precision(settings.precision, device)
-    crops = TrainingCrops(images, settings)
-    norms = _learning_norms(model.train())
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over all batches
-    with (
-        torch.no_grad(),
-        torch.autocast(device.type, precision, enabled=precision is not torch.float32),
-    ):
-        for batch in range(settings.calibration):
-            numbers = range(batch * settings.batch, (batch + 1) * settings.batch)
-            samples = [crops[number % len(crops)][0].to(device) for number in numbers]
-            model.backbone(model.transform(samples)[0].tensors)
-    model.eval()
-
-
-def _decay(settings: TrainSettings) -> float:
-    """Return the share of the moving average that one iteration leaves in place."""
-    half_life = min(settings.ema_half_life, settings.iterations * LONGEST_MEMORY)
-    return float(0.5 ** (1 / half_life))
-
-
-def _learning_norms(model: nn.Module) -> list[nn.BatchNorm2d]:
-    """Return the batch norms that estimate their own statistics in training."""
-    norms = (module for module in model.modules() if isinstance(module, nn.BatchNorm2d))
-    return [norm for norm in norms if norm.training]
-
-
-def _start(recipe: Recipe, gsd: float) -> tuple[GeneralizedRCNN, DetectorConfig, dict[str, Any]]:
-    """Return the model, its configuration and what it goes on from.
-
-    The stem is frozen and ImageNet's batch statistics are kept, if there are any.
-    """
-    if recipe.start is not None:
-        model, info = load_checkpoint(recipe.start)
-        if not math.isclose(info.gsd, gsd):
-            raise SettingsError(
-                f"{recipe.start} works at {info.gsd:g} m, not {gsd:g} m; add --gsd {info.gsd:g}"
-            )
-        model.requires_grad_(True)
-        backbone = model.backbone.backbone
-        if _has_seen_imagenet(info.provenance):
-            backbone.pretrained_parts = backbone.imagenet_parts
-        origin = {**info.provenance, "licence": info.licence}
-        config, started_from = info.config, {"started_from": origin}
-    else:
-        model, config, started_from = build_detector(recipe.config), recipe.config, {}
-        backbone = model.backbone.backbone
-        if recipe.backbone_weights is not None:
-            wanted = str(recipe.backbone_weights)
-            backbone.load_imagenet(None if wanted == IMAGENET else Path(wanted))
-    if backbone.pretrained_parts:
-        for part in backbone.stem_parts:
-            backbone.get_submodule(part).requires_grad_(False)
-    return model, config, started_from
-
-
-def _has_seen_imagenet(provenance: dict[str, Any]) -> bool:
-    """Tell whether a checkpoint, or one that it goes back to, began with ImageNet weights."""
-    earlier = provenance.get("started_from")
-    return bool(provenance.get("backbone_weights")) or (
-        isinstance(earlier, dict) and _has_seen_imagenet(earlier)
-    )
-
-
-def _batches(images: Sequence[LabelledImage], settings: TrainSettings) -> Iterator[Batch]:
-    """Yield the batches of a run; a worker's error comes out as its own one line."""
-    loader = DataLoader(
-        TrainingCrops(images, settings),
-        batch_size=settings.batch,
-        num_workers=settings.workers,
-        collate_fn=collate,
-        multiprocessing_context="spawn" if settings.workers else None,
-        worker_init_fn=_one_thread,
-    )
-    try:
-        yield from loader
-    except GeoVehicleError as error:
-        last_line = str(error).strip().splitlines()[-1]
-        raise type(error)(last_line.rpartition(f"{type(error).__name__}: ")[2]) from error
-
-
-def _one_thread(worker: int) -> None:
-    """Leave the other cores to the model."""
-    torch.set_num_threads(1)
-
-
-def _steps(
-    model: GeneralizedRCNN, batches: Iterator[Batch], settings: TrainSettings
-) -> Iterator[Step]:
-    """Optimise the model, batch by batch."""
-    device = next(model.parameters()).device
-    precision = choose_precision(settings.precision, device)
-    optimiser = torch.optim.AdamW(
-        _parameter_groups(model, settings), weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, settings))
-    start = time.monotonic()
-    for iteration, (images, targets) in enumerate(batches, start=1):
-        images = [image.to(device) for image in images]
-        targets = [{key: value.to(device) for key, value in one.items()} for one in targets]
+    def take_up(self, facts: Facts) -> None:
+        """Load the state of the folder, or begin."""
+        self._facts = facts
+        state = self._run.folder / STATE
+        if self._run.resume and state.is_file():
+            self._progress = load_state(state, self._learner, facts)
+            return
         try:
-            with torch.autocast(device.type, precision, enabled=precision is not torch.float32):
-                losses = model(images, targets)
-        except torch.OutOfMemoryError as error:
-            raise GeoVehicleError(
-                f"the memory of {device} is too small; lower --batch or --crop"
-            ) from error
-        total = torch.stack(list(losses.values())).sum()
-        if not torch.isfinite(total):
-            raise GeoVehicleError(
-                f"the loss is {total.item()} at iteration {iteration}; lower --learning-rate"
+            self._run.folder.mkdir(parents=True, exist_ok=True)
+            if self._writes:
+                state.unlink(missing_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self._run.folder} cannot be written: {error.strerror}") from error
+
+    def do(self, on_step: Callable[[Step], None]) -> None:
+        """Learn until the end, unless it has been reached before."""
+        progress = self._progress
+        if progress.is_over(self._settings):
+            return
+        begun = time.monotonic() - progress.seconds
+        record = open_log(self._run.folder, progress.iteration) if self._writes else nullcontext()
+        with interruptible(patient=processes.is_together()) as wish, record as log:
+            for batch in batches(self._images, self._settings, progress.iteration):
+                losses = self._learner.learn(progress.iteration, batch)
+                progress.iteration += 1
+                figures = self._validate(log)
+                progress.seconds = time.monotonic() - begun
+                if log is not None:
+                    rate = self._learner.rate
+                    step = Step(progress.iteration, rate, losses, progress.seconds, figures)
+                    log.write(step)
+                    on_step(step)
+                self._save(wish)
+                if progress.is_over(self._settings):
+                    break
+
+    def _save(self, wish: Wish) -> None:
+        """Save what is due; the state last, so that what it stands for is there."""
+        progress = self._progress
+        over = progress.is_over(self._settings)
+        due = over or progress.iteration % self._settings.save_every == 0
+        ended = not over and processes.is_true_for_any(wish.expressed, self._learner.device)
+        if due:
+            self._save_checkpoint(CHECKPOINT, {})
+        if (due or ended) and self._writes:
+            save_state(self._run.folder / STATE, self._learner, progress, self._facts)
+        if ended:
+            raise InterruptionError(
+                f"interrupted after iteration {progress.iteration}; the same command with"
+                " --resume goes on from there"
             )
-        optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(total)
-        nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
-        rate = optimiser.param_groups[0]["lr"]
-        optimiser.step()
-        schedule.step()
-        values = {name: value.item() for name, value in losses.items()}
-        yield Step(iteration, rate, values, time.monotonic() - start)
+
+    def _save_checkpoint(self, name: str, figures: dict[str, float]) -> None:
+        model = self._delivered()
+        if self._writes:
+            facts = {"iteration": self._progress.iteration}
+            told = {"validation": facts | figures} if figures else {}
+            info = replace(self._info, provenance=self._info.provenance | told)
+            save_checkpoint(self._run.folder / name, model, info)
+
+    def _delivered(self) -> GeneralizedRCNN:
+        """Return the average of the weights with statistics of its own."""
+        model: GeneralizedRCNN = self._learner.average.module
+        if self._calibrated != self._progress.iteration:
+            recalibrate(model, self._images, self._settings)
+            self._calibrated = self._progress.iteration
+        return model
+
+    def _validate(self, log: Log | None) -> dict[str, float]:
+        """Return the figures of a validation, or nothing where none is due."""
+        iteration = self._progress.iteration
+        last = iteration == self._settings.iterations
+        if not self._run.validation or not (last or iteration % self._settings.val_every == 0):
+            return {}
+        found = self._detections()
+        figures = _figures(self._run.validation, found)
+        if self._progress.validated(figures["AP50"]):
+            self._save_checkpoint(BEST, figures)
+        if log is not None:
+            folder = self._run.folder / PICTURES
+            chosen = [one.filter(one.scores >= figures["score"]) for one in found]
+            pictures = save_pictures(folder, self._run.validation, chosen)
+            for name, picture in pictures.items():
+                log.show(name, picture, iteration)
+        return figures
+
+    def _detections(self) -> list[Detections]:
+        """Return what is found on the images for validation, which all processes share."""
+        settings = DetectSettings(
+            score=LOWEST_SCORE,
+            device=self._settings.device,
+            precision=self._settings.precision,
+        )
+        detector = VehicleDetector(self._delivered(), self._info, settings)
+        own = self._run.validation[processes.number() :: processes.count()]
+        return processes.gathered(predict(own, detector, settings, self._info.gsd))
 
 
-def _parameter_groups(
-    model: GeneralizedRCNN, settings: TrainSettings
-) -> list[dict[str, float | list[nn.Parameter]]]:
-    """Separate what starts from scratch from what ImageNet has taught, which moves slower."""
-    backbone = model.backbone.backbone
-    taught = {
-        id(parameter)
-        for part in backbone.pretrained_parts
-        for parameter in backbone.get_submodule(part).parameters()
-    }
-    free = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
-        {"params": [p for p in free if id(p) not in taught], "lr": settings.learning_rate},
-        {
-            "params": [p for p in free if id(p) in taught],
-            "lr": settings.learning_rate * settings.backbone_factor,
-        },
-    ]
-
-
-def _rate(step: int, settings: TrainSettings) -> float:
-    """Return the learning rate's factor: linear warm-up, then half a cosine to 1 %."""
-    if step < settings.warm_up:
-        return (step + 1) / settings.warm_up
-    progress = (step - settings.warm_up) / max(settings.iterations - settings.warm_up, 1)
-    return 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
-
-
-def _provenance(
-    images: Sequence[LabelledImage], recipe: Recipe, settings: TrainSettings
-) -> dict[str, Any]:
+def _figures(images: Sequence[LabelledImage], found: Sequence[Detections]) -> dict[str, float]:
+    """Return AP50, the best F1 at the paper's IoU, and the score that it has it at."""
+    overlaps = Overlaps.concatenate(
+        [
+            Overlaps.of_boxes(one.boxes, one.scores, image.boxes, image.ignore)
+            for image, one in zip(images, found, strict=True)
+        ]
+    )
+    paper = overlaps.matches(PAPER.evaluation_iou)
+    score = paper.best_score()
     return {
-        "geovehicle": __version__,
-        "images": len(images),
-        "vehicles": sum(len(image.boxes) for image in images),
-        "sources": sorted({image.source for image in images if image.source}),
-        "backbone_weights": recipe.backbone_weights and Path(recipe.backbone_weights).name,
-        "settings": asdict(settings),
-        **recipe.provenance,
+        "AP50": float(overlaps.matches(0.5).average_precision()),
+        "F1": float(paper.at_score(score).f1),
+        "score": float(score),
     }
-
-
-def _open_log(folder: Path) -> TextIO:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return (folder / LOG).open("w", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import runpy
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -172,3 +174,20 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info = ModelInfo(config, ("vehicle",), 0.1, "CC0-1.0", provenance)
     save_checkpoint(path, build_detector(config), info)
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_script() -> Path:
+    """Return the script that trains a tiny network."""
+    return Path(__file__).parent / "learning" / "tiny_run.py"
+
+
+@pytest.fixture
+def tiny(tiny_script: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Put a backbone of three layers in place of ResNet; return the names of the script."""
+    from geovehicle.model import build
+
+    names = SimpleNamespace(**runpy.run_path(str(tiny_script)))
+    for name, value in names.PATCHES.items():
+        monkeypatch.setattr(build, name, value)
+    return names

@@ -1,229 +1,434 @@
 from __future__ import annotations
 
-import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 from geovehicle import training
-from geovehicle.data.coco import LabelledImage
-from geovehicle.errors import CheckpointError, DatasetError, GeoVehicleError, SettingsError
+from geovehicle.detections import Detections
+from geovehicle.errors import (
+    CheckpointError,
+    DatasetError,
+    GeoVehicleError,
+    InterruptionError,
+    SettingsError,
+)
+from geovehicle.learning import start
 from geovehicle.model.backbone import ResNet50
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import read_info
 from geovehicle.settings import DEFAULT_DETECTOR, TrainSettings
-from geovehicle.training import IMAGENET, Recipe, recalibrate, train
+from geovehicle.training import IMAGENET, Recipe, Run, Step, train
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+    from types import SimpleNamespace
 
-TINY = replace(DEFAULT_DETECTOR, feature_channels=8, rpn_channels=8, head_channels=8)
-QUICK = TrainSettings(
-    iterations=2,
-    batch=2,
-    crop=64,
-    workers=0,
-    synthetic=0.0,
-    device="cpu",
-    precision="float32",
-    calibration=1,
-    warm_up=1,
-)
+    from geovehicle.data.coco import LabelledImage
+
+STEM = "backbone.backbone.stem.0.weight"
+HEAD = "roi_heads.box_head.1.weight"
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory: pytest.TempPathFactory) -> list[LabelledImage]:
-    path = tmp_path_factory.mktemp("photos") / "photo.png"
-    pixels = np.random.default_rng(0).integers(0, 90, (96, 96, 3), dtype=np.uint8)
-    pixels[30:50, 20:60] = 220
-    Image.fromarray(pixels).save(path)
-    boxes = np.array([[20.0, 30.0, 60.0, 50.0]])
-    return [LabelledImage(path, 1, 96, 96, 0.10, "photos", "one", boxes, np.empty((0, 4)))]
+@pytest.fixture
+def images(tiny: SimpleNamespace, tmp_path: Path) -> list[LabelledImage]:
+    photos: list[LabelledImage] = tiny.photos(tmp_path / "photo.png")
+    return photos
 
 
-def test_training_changes_weights_and_leaves_a_checkpoint_and_a_log(
-    images: list[LabelledImage], tmp_path: Path
+@pytest.fixture
+def recipe(tiny: SimpleNamespace) -> Recipe:
+    return Recipe(tiny.DETECTOR)
+
+
+@pytest.fixture
+def quick(tiny: SimpleNamespace) -> TrainSettings:
+    settings: TrainSettings = tiny.SETTINGS
+    return settings
+
+
+def log_of(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def equal(first: Path, second: Path) -> bool:
+    one, other = load_file(first), load_file(second)
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_training_leaves_a_checkpoint_a_state_and_a_log(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
 ) -> None:
-    steps: list[training.Step] = []
-    recipe = Recipe(TINY, licence="CC0-1.0", provenance={"made": "by a test"})
-    path = train(images, tmp_path / "run", recipe, QUICK, steps.append)
+    steps: list[Step] = []
+    told = replace(recipe, licence="CC0-1.0", provenance={"made": "by a test"})
+    path = train(images, tmp_path / "run", told, quick, steps.append)
     info = read_info(path)
     assert (info.gsd, info.classes, info.licence) == (0.10, ("vehicle",), "CC0-1.0")
-    assert info.config == TINY
+    assert info.config == recipe.config
     assert info.provenance["made"] == "by a test"
     assert info.provenance["vehicles"] == 1
     assert [step.iteration for step in steps] == [1, 2]
-    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["losses"] for line in lines] == [step.losses for step in steps]
+    assert [line["losses"] for line in log_of(tmp_path / "run")] == [step.losses for step in steps]
+    assert (tmp_path / "run" / "state.safetensors").is_file()
 
 
-def test_the_same_seed_gives_the_same_losses(images: list[LabelledImage], tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_losses(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
     def losses(seed: int) -> list[float]:
-        steps: list[training.Step] = []
-        settings = replace(QUICK, seed=seed)
-        train(images, tmp_path / str(seed), Recipe(TINY), settings, steps.append)
+        steps: list[Step] = []
+        train(images, tmp_path / str(seed), recipe, replace(quick, seed=seed), steps.append)
         return [step.loss for step in steps]
 
     assert losses(1) == losses(1)
     assert losses(1) != losses(2)
 
 
-def test_one_vehicle_is_learnt_by_heart(images: list[LabelledImage], tmp_path: Path) -> None:
-    steps: list[training.Step] = []
-    settings = replace(QUICK, iterations=14, batch=1, learning_rate=1e-3, warm_up=2, seed=3)
-    train(images, tmp_path, Recipe(TINY), settings, steps.append)
+def test_one_vehicle_is_learnt_by_heart(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    steps: list[Step] = []
+    settings = replace(quick, iterations=40, learning_rate=3e-3, warm_up=2, save_every=40)
+    train(images, tmp_path / "run", recipe, settings, steps.append)
     classified = [step.losses["loss_classifier"] for step in steps]
-    assert np.mean(classified[-3:]) < 0.5 * classified[0]
+    assert np.mean(classified[-5:]) < 0.5 * classified[0]
 
 
 def test_without_vehicles_there_is_nothing_to_learn(
-    images: list[LabelledImage], tmp_path: Path
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
 ) -> None:
+    empty = [replace(images[0], boxes=np.empty((0, 4)))]
     with pytest.raises(DatasetError, match="no image has a labelled vehicle"):
-        train([replace(images[0], boxes=np.empty((0, 4)))], tmp_path, Recipe(TINY), QUICK)
+        train(empty, tmp_path, recipe, quick)
+    with pytest.raises(DatasetError, match="no image for validation has a labelled vehicle"):
+        train(images, Run(tmp_path, empty), recipe, quick)
 
 
 def test_a_loss_that_is_not_finite_ends_training(
-    images: list[LabelledImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(config, classes=1):  # type: ignore[no-untyped-def]
         model = build_detector(config, classes)
         nn.init.constant_(model.roi_heads.box_predictor.classes.weight, torch.nan)
         return model
 
-    monkeypatch.setattr(training, "build_detector", broken)
+    monkeypatch.setattr(start, "build_detector", broken)
     with pytest.raises(GeoVehicleError, match=r"the loss is nan at iteration 1; lower"):
-        train(images, tmp_path, Recipe(TINY), QUICK)
+        train(images, tmp_path, recipe, quick)
     assert not (tmp_path / "model.safetensors").exists()
 
 
-def test_learning_rate_rises_and_falls() -> None:
-    settings = replace(QUICK, iterations=100, warm_up=10)
-    rates = [training._rate(step, settings) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[9] == rates[10] == 1.0
-    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
-    assert rates[-1] == pytest.approx(0.01, abs=1e-3)
-
-
-def test_every_free_weight_is_in_one_group() -> None:
-    model = build_detector(TINY)
-    backbone = model.backbone.backbone
-    backbone.pretrained_parts = backbone.imagenet_parts
-    backbone.conv0.requires_grad_(False)
-    fresh, taught = training._parameter_groups(model, QUICK)
-    assert taught["lr"] == QUICK.learning_rate * QUICK.backbone_factor
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    slow = {names[id(parameter)] for parameter in taught["params"]}
-    fast = {names[id(parameter)] for parameter in fresh["params"]}
-    assert "backbone.backbone.stages.2.0.conv1.weight" in slow
-    assert "backbone.backbone.stages.3.0.conv1.weight" in fast
-    assert not slow & fast
-    assert set(names.values()) - slow - fast == {"backbone.backbone.conv0.weight"}
-
-
-def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
-    images: list[LabelledImage],
+def test_training_goes_on_from_a_checkpoint(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
 ) -> None:
-    model = build_detector(TINY)
-    backbone = model.backbone.backbone
-    backbone.pretrained_parts = backbone.imagenet_parts
-    backbone.bn1.running_mean.fill_(7.0)
-    backbone.bn_conv5.running_mean.fill_(7.0)
-    recalibrate(model, images, QUICK)
-    assert (backbone.bn1.running_mean == 7.0).all()
-    assert not (backbone.bn_conv5.running_mean == 7.0).any()
-    assert not model.training
-
-
-def test_training_goes_on_from_a_checkpoint(images: list[LabelledImage], tmp_path: Path) -> None:
-    first = train(images, tmp_path / "first", Recipe(TINY, provenance={"run": "first"}), QUICK)
-    frozen = replace(QUICK, iterations=1, learning_rate=1e-12)
-    second = train(images, tmp_path / "second", Recipe(start=first), frozen)
+    first = train(images, tmp_path / "1", replace(recipe, provenance={"run": "first"}), quick)
+    frozen = replace(quick, iterations=1, learning_rate=1e-12)
+    second = train(images, tmp_path / "2", Recipe(start=first), frozen)
     before, after = load_file(first), load_file(second)
-    for key in ("roi_heads.box_head.1.weight", "backbone.backbone.stages.3.0.conv1.weight"):
-        torch.testing.assert_close(before[key], after[key])
-    assert read_info(second).config == TINY
+    torch.testing.assert_close(before[HEAD], after[HEAD])
+    torch.testing.assert_close(before[STEM], after[STEM])
+    assert read_info(second).config == recipe.config
     assert read_info(second).provenance["started_from"]["run"] == "first"
-    third = train(
-        images, tmp_path / "third", Recipe(start=first), replace(frozen, learning_rate=1e-3)
-    )
-    changed = load_file(third)
-    assert not torch.equal(
-        before["roi_heads.box_head.1.weight"], changed["roi_heads.box_head.1.weight"]
-    )
+    third = train(images, tmp_path / "3", Recipe(start=first), replace(frozen, learning_rate=1e-3))
+    assert not torch.equal(before[HEAD], load_file(third)[HEAD])
 
 
 def test_imagenet_weights_are_downloaded_on_demand_only(
-    images: list[LabelledImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_script: Path
 ) -> None:
+    import runpy
+
     def offline() -> dict[str, torch.Tensor]:
         raise CheckpointError("no way to the network")
 
+    names = runpy.run_path(str(tiny_script))  # without its backbone
+    images, quick = names["photos"](tmp_path / "photo.png"), names["SETTINGS"]
     monkeypatch.setattr(ResNet50, "_download", staticmethod(offline))
-    recipe = Recipe(replace(TINY, backbone="resnet50"), IMAGENET)
+    recipe = Recipe(replace(DEFAULT_DETECTOR, backbone="resnet50"), IMAGENET)
     with pytest.raises(CheckpointError, match="no way to the network"):
-        train(images, tmp_path, recipe, QUICK)
+        train(images, tmp_path, recipe, quick)
     with pytest.raises(CheckpointError, match="resnet50v2 has no ImageNet weights of its own"):
-        train(images, tmp_path, Recipe(TINY, IMAGENET), QUICK)
+        train(images, tmp_path, Recipe(DEFAULT_DETECTOR, IMAGENET), quick)
     with pytest.raises(CheckpointError, match=r"none\.safetensors cannot be read"):
-        train(images, tmp_path, Recipe(TINY, tmp_path / "none.safetensors"), QUICK)
+        train(images, tmp_path, Recipe(DEFAULT_DETECTOR, tmp_path / "none.safetensors"), quick)
 
 
-def test_going_on_keeps_scale_and_licence(images: list[LabelledImage], tmp_path: Path) -> None:
-    first = train(images, tmp_path / "first", Recipe(TINY, licence="CC0-1.0"), QUICK)
-    second = train(images, tmp_path / "second", Recipe(start=first), QUICK)
+def test_going_on_keeps_scale_and_licence(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    first = train(images, tmp_path / "first", replace(recipe, licence="CC0-1.0"), quick)
+    second = train(images, tmp_path / "second", Recipe(start=first), quick)
     assert read_info(second).provenance["started_from"]["licence"] == "CC0-1.0"
     with pytest.raises(SettingsError, match=r"works at 0\.1 m, not 0\.2 m; add --gsd 0\.1"):
-        train(images, tmp_path / "third", Recipe(start=first), replace(QUICK, gsd=0.2))
+        train(images, tmp_path / "third", Recipe(start=first), replace(quick, gsd=0.2))
 
 
 def test_only_what_imagenet_has_taught_is_frozen(
-    images: list[LabelledImage], tmp_path: Path
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
 ) -> None:
-    stem = "backbone.backbone.stages.0.0.conv1.weight"
-    first = train(images, tmp_path / "first", Recipe(TINY), QUICK)
-    second = train(images, tmp_path / "second", Recipe(start=first), QUICK)
-    assert not torch.equal(load_file(first)[stem], load_file(second)[stem])
-    taught = {"started_from": {"started_from": {"backbone_weights": "imagenet"}}}
-    assert training._has_seen_imagenet(taught)
-    assert not training._has_seen_imagenet({"started_from": {"backbone_weights": None}})
+    fast = replace(quick, learning_rate=1e-2)
+    scratch = train(images, tmp_path / "scratch", recipe, fast)
+    free = train(images, tmp_path / "free", Recipe(start=scratch), fast)
+    assert not torch.equal(load_file(scratch)[STEM], load_file(free)[STEM])
+    told = replace(recipe, provenance={"backbone_weights": "imagenet"})
+    taught = train(images, tmp_path / "taught", told, fast)
+    frozen = train(images, tmp_path / "frozen", Recipe(start=taught), fast)
+    assert torch.equal(load_file(taught)[STEM], load_file(frozen)[STEM])
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_damaged_image_ends_training_with_one_line(
-    images: list[LabelledImage], tmp_path: Path, workers: int
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings, workers: int
 ) -> None:
     path = tmp_path / "damaged.png"
     path.write_bytes(images[0].path.read_bytes()[:300])
     damaged = [replace(images[0], path=path)]
     with pytest.raises(DatasetError, match=r"^\S*damaged\.png cannot be read as an image") as error:
-        train(damaged, tmp_path / "run", Recipe(TINY), replace(QUICK, workers=workers))
+        train(damaged, tmp_path / "run", recipe, replace(quick, workers=workers))
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
 def test_too_little_memory_says_what_to_lower(
-    images: list[LabelledImage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     def full(self: object, images: object, targets: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(GeneralizedRCNN, "forward", full)
-    with pytest.raises(GeoVehicleError, match="lower --batch or --crop"):
-        train(images, tmp_path, Recipe(TINY), QUICK)
+    with pytest.raises(GeoVehicleError, match="memory of cpu is too small; lower --batch or"):
+        train(images, tmp_path, recipe, quick)
 
 
-@pytest.mark.parametrize("iterations", [1, 10, 400, 5000])
-def test_the_average_forgets_what_a_run_started_with(iterations: int) -> None:
-    settings = replace(QUICK, iterations=iterations)
-    decay = training._decay(settings)
-    assert decay**iterations <= 0.5**10 * 1.001
-    assert decay**settings.ema_half_life <= 0.5 * 1.001
+class CrashError(Exception):
+    """What a test raises in place of a crash."""
+
+
+def stop_at(iteration: int) -> Any:
+    def on_step(step: Step) -> None:
+        if step.iteration == iteration:
+            raise CrashError
+
+    return on_step
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_a_crashed_run_goes_on_as_if_nothing_had_been(
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    optimiser: Any,
+) -> None:
+    settings = replace(quick, iterations=5, save_every=2, optimiser=optimiser, learning_rate=1e-2)
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    train(images, whole, recipe, settings)
+    with pytest.raises(CrashError):
+        train(images, parted, recipe, settings, stop_at(4))
+    taken_up: list[Step] = []
+    run = Run(parted, resume=True)
+    train(images, run, recipe, replace(settings, save_every=1), taken_up.append)
+    assert [step.iteration for step in taken_up] == [3, 4, 5]
+    assert equal(whole / "state.safetensors", parted / "state.safetensors")
+    assert equal(whole / "model.safetensors", parted / "model.safetensors")
+    logs = [
+        [(line["iteration"], line["losses"]) for line in log_of(folder)]
+        for folder in (whole, parted)
+    ]
+    assert logs[0] == logs[1]
+
+
+def test_a_finished_run_has_nothing_to_go_on_with(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    train(images, tmp_path / "run", recipe, quick)
+    steps: list[Step] = []
+    train(images, Run(tmp_path / "run", resume=True), recipe, quick, steps.append)
+    assert steps == []
+
+
+def test_a_run_cannot_go_on_as_another(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    run = Run(tmp_path / "run", resume=True)
+    train(images, run, recipe, quick)
+    with pytest.raises(SettingsError, match=r"batch 2 instead of 4, seed 0 instead of 7; give"):
+        train(images, run, recipe, replace(quick, batch=4, seed=7, workers=3))
+    other = [replace(images[0], boxes=images[0].boxes + 1)]
+    with pytest.raises(SettingsError, match="with other images; give"):
+        train(other, run, recipe, quick)
+    deeper = replace(recipe, config=replace(recipe.config, head_channels=16))
+    with pytest.raises(SettingsError, match="with head_channels 8 instead of 16"):
+        train(images, run, deeper, quick)
+
+
+def test_a_new_run_forgets_the_state_of_an_older_one(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    train(images, tmp_path / "run", recipe, quick)
+    with pytest.raises(CrashError):
+        train(images, tmp_path / "run", recipe, quick, stop_at(1))
+    assert not (tmp_path / "run" / "state.safetensors").exists()
+
+
+def test_ctrl_c_saves_the_state_and_tells_how_to_go_on(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    def press(step: Step) -> None:
+        if step.iteration == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(images, whole, recipe, quick)
+    with pytest.raises(InterruptionError, match=r"interrupted after iteration 1; .* --resume"):
+        train(images, run, recipe, quick, press)
+    train(images, Run(run, resume=True), recipe, quick)
+    assert equal(whole / "model.safetensors", run / "model.safetensors")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture
+def quality(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make validations find the vehicle at these IoUs, in turn; return what is left of them."""
+    left: list[float] = []
+
+    def found(images: Any, *_: Any) -> list[Detections]:
+        x1, y1, x2, y2 = images[0].boxes[0]
+        box = [x1, y1, x1 + (x2 - x1) * left.pop(0), y2]
+        return [Detections(np.array([box]), np.array([0.7]), np.array([0])) for _ in images]
+
+    monkeypatch.setattr(training, "predict", found)
+    return left
+
+
+def test_the_best_weights_are_kept_and_pictures_drawn(
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    quality: list[float],
+) -> None:
+    quality += [0.4, 1.0, 0.2]
+    steps: list[Step] = []
+    settings = replace(quick, iterations=5, val_every=2)
+    run = Run(tmp_path / "run", images)
+    train(images, run, recipe, settings, steps.append)
+    figures = [(step.validation["AP50"], step.validation["F1"]) for step in steps[1:5:2]]
+    assert figures == [(0.0, 1.0), (1.0, 1.0)]
+    assert steps[4].validation == pytest.approx({"AP50": 0.0, "F1": 0.0, "score": 0.7})
+    assert [bool(step.validation) for step in steps] == [False, True, False, True, True]
+    best = read_info(run.folder / "best.safetensors").provenance["validation"]
+    assert best == pytest.approx({"iteration": 4, "AP50": 1.0, "F1": 1.0, "score": 0.7})
+    assert not equal(run.folder / "best.safetensors", run.folder / "model.safetensors")
+    assert (run.folder / "validation" / "1.png").is_file()
+
+
+def test_training_ends_when_validations_get_no_better(
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    quality: list[float],
+) -> None:
+    quality += [0.4, 1.0, 0.4, 1.0, 1.0]
+    steps: list[Step] = []
+    settings = replace(quick, iterations=9, val_every=1, patience=2)
+    train(images, Run(tmp_path / "run", images), recipe, settings, steps.append)
+    assert steps[-1].iteration == 4
+    again = Run(tmp_path / "run", images, resume=True)
+    train(images, again, recipe, settings, steps.append)
+    assert steps[-1].iteration == 4
+
+
+def test_validation_measures_what_the_detector_finds(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    steps: list[Step] = []
+    train(images, Run(tmp_path / "run", images), recipe, quick, steps.append)
+    assert steps[-1].validation.keys() == {"AP50", "F1", "score"}
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute as the script does, for sums depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_killed_process_goes_on_with_exactly_the_same_weights(
+    tiny_script: Path,
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+) -> None:
+    killed, whole = tmp_path / "run", tmp_path / "whole"
+    command = [sys.executable, str(tiny_script), str(tmp_path), "iterations=60", "save_every=7"]
+    process = subprocess.Popen(command)  # noqa: S603
+    log = killed / "log.jsonl"
+    while process.poll() is None and not (log.is_file() and log.read_text().count("\n") > 16):
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
+    settings = replace(quick, iterations=60, save_every=7)
+    steps: list[Step] = []
+    train(images, Run(killed, resume=True), recipe, settings, steps.append)
+    train(images, whole, recipe, settings)
+    assert 14 < steps[0].iteration < 60
+    assert equal(whole / "state.safetensors", killed / "state.safetensors")
+    assert equal(whole / "model.safetensors", killed / "model.safetensors")
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_learn_what_one_does(
+    tiny_script: Path,
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    options = ["iterations=4", "optimiser=sgd", "learning_rate=0.05", "batch=4"]
+    arguments = ["--standalone", str(tiny_script), str(tmp_path), *options]
+    subprocess.run([*launcher, *arguments], check=True)  # noqa: S603
+    together, alone = tmp_path / "run", tmp_path / "alone"
+    settings = replace(quick, iterations=4, optimiser="sgd", learning_rate=0.05, batch=4)
+    train(images, alone, recipe, settings)
+    for two, one in zip(log_of(together), log_of(alone), strict=True):
+        assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    ours, theirs = (load_file(path / "state.safetensors") for path in (together, alone))
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        torch.testing.assert_close(value, theirs[name], rtol=1e-3, atol=1e-5, msg=name)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import RoIHeads
 
 from geovehicle.model.losses import focal_loss, prior_bias
+from geovehicle.model.processes import weight_of
 from geovehicle.model.proposals import IGNORED, on_ignore_box
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ class DetectionHeads(RoIHeads):
         positive = torch.where(labels > BACKGROUND)[0]
         deltas = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)[positive, labels[positive]]
         box_loss = F.smooth_l1_loss(deltas, regression[positive], beta=1 / 9, reduction="sum")
+        weight = weight_of(labels.new_tensor(len(labels)))
+        mean_box_loss = box_loss / max(len(labels), 1) * self.config.head_regression_weight
         return {
-            "loss_classifier": focal_loss(logits, labels, gamma),
-            "loss_box_reg": box_loss / max(len(labels), 1) * self.config.head_regression_weight,
+            "loss_classifier": focal_loss(logits, labels, gamma) * weight,
+            "loss_box_reg": mean_box_loss * weight,
         }

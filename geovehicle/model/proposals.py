@@ -11,6 +11,7 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_area
 
 from geovehicle.model.losses import binary_focal_loss, prior_bias
+from geovehicle.model.processes import weight_of
 
 if TYPE_CHECKING:
     from torchvision.models.detection.image_list import ImageList
@@ -93,7 +94,8 @@ class ProposalNetwork(RegionProposalNetwork):
         """Return the objectness loss and the box loss over the sampled anchors."""
         positive, negative = (torch.cat(masks) > 0 for masks in self.fg_bg_sampler(labels))
         sampled = positive | negative
-        count = sampled.sum().clamp_min(1)
+        count = sampled.sum()
+        weight = weight_of(count)
         objectness_loss = binary_focal_loss(
             objectness.flatten()[sampled],
             torch.cat(labels)[sampled],
@@ -105,7 +107,7 @@ class ProposalNetwork(RegionProposalNetwork):
             beta=1 / 9,
             reduction="sum",
         )
-        return objectness_loss, box_loss / count
+        return objectness_loss * weight, box_loss / count.clamp_min(1) * weight
 
 
 def on_ignore_box(boxes: Tensor, target: dict[str, Tensor]) -> Tensor:

@@ -3,12 +3,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 
 import pytest
 
 from geovehicle.cli.train import RECIPES
+from geovehicle.errors import InterruptionError
 from geovehicle.model.checkpoint import read_info
-from geovehicle.settings import DEFAULT_DETECTOR, PAPER, TrainSettings
+from geovehicle.settings import (
+    DEFAULT_DETECTOR,
+    FASTER_RCNN,
+    PAPER,
+    PAPER_TRAINING,
+    TrainSettings,
+)
 from geovehicle.training import Step
 
 
@@ -22,22 +30,25 @@ def received(monkeypatch):
     """Replace the training; return what it was asked for."""
     calls = []
 
-    def record(images, folder, recipe, settings, on_step):
-        calls.append((images, folder, recipe, settings))
-        for iteration in range(1, settings.iterations + 1):
-            on_step(Step(iteration, 1e-4, {"a": 0.25, "b": 0.5}, 2.0 * iteration))
-        return folder / "model.safetensors"
+    def record(images, run, recipe, settings, on_step):
+        calls.append((images, run, recipe, settings))
+        for iteration in range(1, min(settings.iterations, 200) + 1):
+            figures = {"AP50": 0.5, "F1": 0.75, "score": 0.3} if iteration == 70 else {}
+            figures = figures if run.validation else {}
+            on_step(Step(iteration, 1e-4, {"a": 0.25, "b": 0.5}, 2.0 * iteration, figures))
+        return run.folder / "model.safetensors"
 
     monkeypatch.setattr("geovehicle.training.train", record)
+    monkeypatch.setattr("geovehicle.learning.log.has_tensorboard", lambda: True)
     return calls
 
 
-def test_a_checkpoint_comes_out(train, tmp_path, monkeypatch):
-    small = replace(DEFAULT_DETECTOR, feature_channels=8, rpn_channels=8, head_channels=8)
-    monkeypatch.setitem(RECIPES, "default", small)
+def test_a_checkpoint_comes_out(train, tmp_path, monkeypatch, tiny):
+    small = tiny.DETECTOR
+    monkeypatch.setitem(RECIPES, "default", (small, TrainSettings()))
     result = train(
         "-o", tmp_path / "run", "--licence", "CC0-1.0", "--gsd", 0.2, "--iterations", 1,
-        "--batch", 1, "--crop", 64, "--workers", 0, "--synthetic", 0,
+        "--batch", 1, "--crop", 64, "--workers", 0, "--synthetic", 0, "--copy-paste", 0,
     )  # fmt: skip
     checkpoint = tmp_path / "run" / "model.safetensors"
     assert result.exit_code == 0, result.output
@@ -49,9 +60,9 @@ def test_a_checkpoint_comes_out(train, tmp_path, monkeypatch):
 
 def test_defaults(train, received, tmp_path):
     train("-o", tmp_path / "run")
-    ((images, folder, recipe, settings),) = received
+    ((images, run, recipe, settings),) = received
     assert [image.gsd for image in images] == [0.1, settings.gsd]
-    assert folder == tmp_path / "run"
+    assert (run.folder, run.validation, run.resume) == (tmp_path / "run", (), False)
     assert (recipe.config, recipe.backbone_weights) == (DEFAULT_DETECTOR, None)
     assert recipe.licence == "not stated"
     assert settings == TrainSettings()
@@ -67,6 +78,111 @@ def test_the_paper_s_recipe_with_another_backbone(train, received, tmp_path):
     assert changed.config.rpn_regression_weight == PAPER.detector.rpn_regression_weight
     assert changed.backbone_weights == str(file)
     assert paper.config == PAPER.detector
+
+
+def test_a_recipe_brings_its_numbers_and_options_go_before(train, received, tmp_path):
+    train("-o", tmp_path / "run", "--recipe", "paper")
+    train("-o", tmp_path / "run", "--recipe", "paper", "--crop", 512, "--batch", 4)
+    as_it_stands, changed = (settings for _, _, _, settings in received)
+    assert as_it_stands == PAPER_TRAINING
+    assert (as_it_stands.crop_size, as_it_stands.rpn_learning_rate) == ((752, 674), 1e-5)
+    assert changed == replace(PAPER_TRAINING, crop=512, batch=4)
+
+
+@pytest.mark.parametrize("recipe", ["paper", "default"])
+def test_faster_rcnn_is_the_recipe_without_the_paper_s_changes(train, received, tmp_path, recipe):
+    train("-o", tmp_path / "run", "--recipe", recipe)
+    train("-o", tmp_path / "run", "--recipe", recipe, "--model", "faster-rcnn")
+    ours, baseline = (recipe.config for _, _, recipe, _ in received)
+    assert baseline == replace(
+        ours, skip_connection=False, rpn_loss="cross-entropy", head_loss="cross-entropy"
+    )
+    assert recipe != "paper" or baseline == FASTER_RCNN
+
+
+def test_a_range_of_ground_sampling_distances(train, received, tmp_path):
+    train("-o", tmp_path / "run", "--gsd-range", 0.08, 0.2)
+    assert received[0][3].view_scales == pytest.approx((0.5, 1.25))
+    result = train("-o", tmp_path / "run", "--gsd-range", 0.12, 0.2)
+    assert result.exit_code == 2
+    assert "gsd_range is 0.12 to 0.2 m, which does not contain the model's 0.1 m" in result.stderr
+
+
+def test_validation_is_read_and_its_figures_are_shown(train, received, dataset, tmp_path):
+    result = train("-o", tmp_path / "run", "--val", dataset, "--iterations", 100)
+    assert len(received[0][1].validation) == 2
+    assert [line.split("left")[1] for line in result.stderr.splitlines()] == [
+        "", "  AP50 0.500  F1 0.750", "  AP50 0.500  F1 0.750",
+    ]  # fmt: skip
+
+
+def test_resume_needs_no_overwrite_where_there_is_a_state(train, received, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "log.jsonl").touch()  # of a run that ended before its first state
+    result = train("-o", tmp_path / "run", "--resume", "--iterations", 1)
+    assert result.stderr.startswith(f"no state in {tmp_path / 'run'}: starting from the beginning")
+    for name in ("state.safetensors", "model.safetensors"):
+        (tmp_path / "run" / name).touch()
+    assert train("-o", tmp_path / "run", "--resume", "--iterations", 1).exit_code == 0
+    assert [run.resume for _, run, _, _ in received] == [True, True]
+    assert train("-o", tmp_path / "run").exit_code == 4
+
+
+def test_how_much_was_done_is_told(train, tmp_path, monkeypatch):
+    def stop_early(images, run, recipe, settings, on_step):
+        for iteration in range(1, iterations + 1):
+            on_step(Step(iteration, 1e-4, {"a": 0.25}, 2.0))
+        return run.folder / "model.safetensors"
+
+    monkeypatch.setattr("geovehicle.training.train", stop_early)
+    iterations = 3
+    assert train("-o", tmp_path / "run").stdout.startswith("3 iterations on 2 images → ")
+    iterations = 0
+    assert train("-o", tmp_path / "run").stdout.startswith("no iteration was left on 2 images → ")
+
+
+def test_an_interrupt_ends_with_one_line(train, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise InterruptionError("interrupted after iteration 7; …")
+
+    monkeypatch.setattr("geovehicle.training.train", interrupted)
+    result = train("-o", tmp_path / "run")
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1].endswith("interrupted after iteration 7; …")
+
+
+def test_of_several_processes_the_first_one_speaks(train, received, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    (tmp_path / "model.safetensors").touch()  # which the first process has looked for
+    assert train("-o", tmp_path, "--resume", "--iterations", 1).output.count("no state") == 0
+    monkeypatch.setenv("RANK", "0")
+    assert train("-o", tmp_path).exit_code == 4
+
+
+def test_how_to_get_tensorboard(train, received, tmp_path, monkeypatch):
+    monkeypatch.setattr("geovehicle.learning.log.has_tensorboard", lambda: False)
+    result = train("-o", tmp_path / "run", "--iterations", 1)
+    assert "pip install 'geovehicle[tensorboard]'" in result.stderr.splitlines()[0]
+
+
+def test_hog_svm_is_no_network(train, tmp_path, monkeypatch):
+    baseline = import_module("geovehicle.baselines.hog_svm")
+    calls = []
+
+    def record(images, folder, settings, on_progress, recipe):
+        calls.append((len(images), settings.crop, recipe.licence))
+        on_progress(1, 2)
+        return folder / "model.safetensors"
+
+    monkeypatch.setattr(baseline, "train", record)
+    options = "--model", "hog-svm", "--licence", "CC0-1.0", "--crop", 256
+    assert train("-o", tmp_path / "run", *options).exit_code == 0
+    assert calls == [(2, 256, "CC0-1.0")]
+    result = train("-o", tmp_path / "run", "--model", "hog-svm", "--backbone", "resnet50")
+    assert result.exit_code == 2
+    assert "hog-svm is no network; leave out --backbone" in result.stderr
 
 
 def test_a_pipe_gets_a_line_in_fifty(train, received, tmp_path):

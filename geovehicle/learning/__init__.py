@@ -1,0 +1,1 @@
+"""The parts of training, which :mod:`geovehicle.training` puts together."""

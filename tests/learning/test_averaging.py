@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from geovehicle.learning.averaging import decay, moving_average, recalibrate
+from geovehicle.model.build import build_detector
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import SimpleNamespace
+
+
+@pytest.mark.parametrize("iterations", [1, 10, 400, 5000])
+def test_the_average_forgets_what_a_run_started_with(
+    tiny: SimpleNamespace, iterations: int
+) -> None:
+    settings = replace(tiny.SETTINGS, iterations=iterations)
+    left = decay(settings)
+    assert left**iterations <= 0.5**10 * 1.001
+    assert left**settings.ema_half_life <= 0.5 * 1.001
+
+
+def test_without_a_half_life_there_is_no_average(tiny: SimpleNamespace) -> None:
+    model = nn.Linear(3, 3)
+    average = moving_average(model, replace(tiny.SETTINGS, ema_half_life=0.0))
+    for _ in range(2):
+        nn.init.normal_(model.weight)
+        average.update_parameters(model)
+        assert torch.equal(average.module.weight, model.weight)
+
+
+def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
+    tiny: SimpleNamespace, tmp_path: Path
+) -> None:
+    model = build_detector(tiny.DETECTOR)
+    backbone = model.backbone.backbone
+    backbone.pretrained_parts = backbone.imagenet_parts
+    taught, fresh = backbone.stem[1], backbone.top[1]
+    for norm in (taught, fresh):
+        norm.running_mean.fill_(7.0)
+    images = tiny.photos(tmp_path / "photo.png")
+    recalibrate(model, images, replace(tiny.SETTINGS, calibration=0))
+    assert (fresh.running_mean == 7.0).all()
+    recalibrate(model, images, tiny.SETTINGS)
+    assert (taught.running_mean == 7.0).all()
+    assert not (fresh.running_mean == 7.0).any()
+    assert not model.training
