@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def crowded(dataset):
+    """The data set of the other commands, all whose boxes are ignore boxes with a gsd."""
+    content = json.loads(dataset.read_text())
+    for one in content["annotations"]:
+        one["iscrowd"] = 1
+    for one in content["images"]:
+        one["gsd"] = 0.1
+    dataset.write_text(json.dumps(content))
+    return dataset
+
+
+def test_the_whole_way(run, weights, crowded):
+    new = crowded.with_name("new.json")
+    result = run("label", crowded, "-o", new, "--weights", weights)
+    assert result.exit_code == 0, result.stderr
+    content = json.loads(new.read_text())
+    labels = sum(not one["iscrowd"] for one in content["annotations"])
+    assert result.stdout == f"{labels} of 2 ignore boxes became labels → {new}\n"
+    assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png"]
+
+
+def test_a_file_elsewhere_would_lose_its_images(run, weights, crowded, tmp_path):
+    (tmp_path / "other").mkdir()
+    result = run("label", crowded, "-o", tmp_path / "other" / "new.json", "--weights", weights)
+    assert result.exit_code == 2
+    assert "beside" in result.stderr
+
+
+def test_an_older_file_stays(run, weights, crowded):
+    new = crowded.with_name("new.json")
+    new.write_text("older")
+    result = run("label", crowded, "-o", new, "--weights", weights)
+    assert result.exit_code == 4
+    assert "--overwrite" in result.stderr
+    assert new.read_text() == "older"
+    assert run("label", crowded, "-o", new, "--weights", weights, "--overwrite").exit_code == 0
+    assert json.loads(new.read_text())
+
+
+def test_a_damaged_data_set_is_one_line(run, weights, tmp_path):
+    (tmp_path / "labels.json").write_text("{")
+    result = run("label", tmp_path / "labels.json", "-o", tmp_path / "n.json", "--weights", weights)
+    assert result.exit_code == 3
+    assert "is not JSON" in result.stderr
+    assert not (tmp_path / "n.json").exists()
