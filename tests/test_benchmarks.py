@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from geovehicle.data.coco import LabelledImage
+from geovehicle.errors import SettingsError
+from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, HogSvmConfig
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+NONE = np.empty((0, 4))
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
+    """Return the benchmarks, which import one another by name, as their programs do."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    names = ("runs", "paper_experiment", "leave_one_out")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    found = {name: __import__(name) for name in names}
+    for name in names:
+        monkeypatch.delitem(sys.modules, name)
+    return found
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Return a labelled data set of two sources, an image of a bright vehicle each."""
+    pixels = np.random.default_rng(0).integers(60, 90, (128, 128, 3), dtype=np.uint8)
+    pixels[50:74, 40:88] = 220
+    images, annotations = [], []
+    for number, source in enumerate(("north", "south"), start=1):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+        record = {"id": number, "file_name": f"{number}.png", "width": 128, "height": 128}
+        images.append(record | {"gsd": 0.1, "source": source})
+        annotations.append({"id": number, "image_id": number, "bbox": [40, 50, 48, 24]})
+    content = {"images": images, "annotations": annotations}
+    (tmp_path / "data.json").write_text(json.dumps(content))
+    return tmp_path / "data.json"
+
+
+@pytest.fixture
+def quick(scripts: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the networks and the HOG + SVM as small as they can be."""
+    runs = scripts["runs"]
+    _, settings = runs.RECIPES["default"]
+    slim = replace(
+        DEFAULT_DETECTOR, conv5_channels=8, feature_channels=8, rpn_channels=8, head_channels=8
+    )
+    tiny = replace(settings, calibration=1, warm_up=1, precision="float32", synthetic=0.0)
+    monkeypatch.setitem(runs.RECIPES, "default", (slim, tiny))
+    hog = HogSvmConfig(
+        windows=((6, 10), (10, 6)), scales=(1.0,), views=6, mined_views=1, calibration_views=2
+    )
+    monkeypatch.setattr(runs, "HOG_SVM", hog)
+
+
+def options(dataset: Path, output: Path, *more: str) -> list[str]:
+    common = ["--train", str(dataset), "--val", str(dataset), "--output", str(output)]
+    budget = ["--iterations", "1", "--batch", "1", "--crop", "112", "--workers", "0"]
+    return [*common, *budget, "--device", "cpu", *more]
+
+
+def test_the_variants_are_the_paper_s_three_changes(scripts: dict[str, ModuleType]) -> None:
+    networks = [one for one in scripts["runs"].VARIANTS if one.network]
+    assert len({(one.skip, one.rpn, one.head) for one in networks}) == len(networks) == 8
+    by_name = {one.name: one for one in networks}
+    assert by_name["dfl-cnn"].config(PAPER.detector) == PAPER.detector
+    assert by_name["faster-rcnn"].config(PAPER.detector) == FASTER_RCNN
+    assert by_name["rpn"].config(FASTER_RCNN) == replace(FASTER_RCNN, rpn_loss="focal")
+
+
+def test_a_cell_is_a_mean_with_its_spread(scripts: dict[str, ModuleType]) -> None:
+    runs = scripts["runs"]
+    low, high = (
+        {"figures": dict.fromkeys(runs.FIGURES, value), "sources": {}} for value in (0.5, 0.6)
+    )
+    assert runs.cells([low]) == ["0.500"] * 6
+    assert runs.cells([low, high]) == ["0.550 ± 0.071"] * 6
+
+
+def test_options_take_the_place_of_the_recipe_s_numbers(
+    scripts: dict[str, ModuleType], dataset: Path, tmp_path: Path
+) -> None:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    scripts["runs"].add_options(parser)
+    common = ["--train", "a", "--val", "b", "--output", "c", "--recipe", "paper"]
+    paper = scripts["runs"].budget_of(parser.parse_args(common))
+    assert paper.config == PAPER.detector
+    assert paper.settings.crop_size == (PAPER.patch_width, PAPER.patch_height)
+    less = scripts["runs"].budget_of(parser.parse_args([*common, "--crop", "256"]))
+    assert less.settings.crop_size == (256, 256)
+    assert less.settings.iterations == paper.settings.iterations
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_experiment_runs_goes_on_and_tells(
+    scripts: dict[str, ModuleType],
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main, output = scripts["paper_experiment"].main, tmp_path / "runs"
+    main(options(dataset, output, "--only", "hog-svm"))
+    first = (output / "hog-svm" / "seed-0" / "metrics.json").read_text()
+    main(options(dataset, output, "--only", "rpn"))
+    table = capsys.readouterr().out.splitlines()[-4:]
+    assert table[0].startswith("| model | skip | focal RPN | focal head | AP50 | AP30 | recall |")
+    assert table[2].startswith("| HOG + SVM |  |  |  | ")
+    assert table[3].startswith("| + focal RPN |  | yes |  | ")
+    assert (output / "table.md").read_text().splitlines() == table
+    assert (output / "hog-svm" / "seed-0" / "metrics.json").read_text() == first
+    told: dict[str, Any] = json.loads((output / "experiment.json").read_text())
+    assert [run["model"] for run in told["runs"]] == ["hog-svm", "rpn"]
+    assert told["runs"][1]["facts"]["rpn_loss"] == "focal"
+    assert told["runs"][1]["figures"]["vehicles"] == 2
+    assert set(told["runs"][0]["sources"]) == {"north", "south"}
+    assert {"torch", "scikit-image"} <= set(told["versions"])
+    with pytest.raises(SettingsError, match=r"is of another experiment; give another --output"):
+        main(options(dataset, output, "--only", "hog-svm", "--crop", "96"))
+    with pytest.raises(SettingsError, match="--only vgg is not there; choose of hog-svm, faster"):
+        main(options(dataset, output, "--only", "vgg"))
+
+
+@pytest.mark.usefixtures("quick")
+def test_one_source_is_left_out_at_a_time(
+    scripts: dict[str, ModuleType],
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "runs"
+    more = ("--only", "south", "--model", "hog-svm")
+    scripts["leave_one_out"].main(options(dataset, output, *more))
+    table = capsys.readouterr().out.splitlines()
+    assert table[0].startswith("| left out and tested on | model | images | vehicles | AP50 |")
+    assert len(table) == 3
+    assert table[2].startswith("| south | HOG + SVM | 2 | 2 | ")
+    metrics = output / "without-south" / "hog-svm" / "seed-0" / "metrics.json"
+    assert set(json.loads(metrics.read_text())["sources"]) == {"south"}
+
+
+def test_a_left_out_source_is_not_learnt_from(scripts: dict[str, ModuleType]) -> None:
+    def image(source: str, number: int) -> LabelledImage:
+        return LabelledImage(Path("a"), number, 9, 9, 0.1, source, "", NONE, NONE)
+
+    training = [image("north", 1), image("south", 2), image("north", 3)]
+    validation = [image("north", 4), image("south", 5)]
+    dfl = [one for one in scripts["runs"].VARIANTS if one.name == "dfl-cnn"]
+    tasks = scripts["leave_one_out"].plan(training, validation, dfl, 2)
+    assert [(task.group, task.seed) for task in tasks] == [
+        ("north", 0),
+        ("south", 0),
+        ("north", 1),
+        ("south", 1),
+    ]
+    assert [one.image_id for one in tasks[0].training] == [2]
+    assert [one.image_id for one in tasks[0].testing] == [1, 3, 4]
+
+
+def test_errors_are_one_line(
+    scripts: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise SettingsError("wrong; do better")
+
+    assert scripts["runs"].told(broken) == SettingsError.exit_code
+    assert capsys.readouterr().err == "wrong; do better\n"
+    assert scripts["runs"].told(lambda: None) == 0
