@@ -17,23 +17,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geovehicle.conversion import ConversionReport, convert
     from geovehicle.data.coco import LabelledImage, read_coco
     from geovehicle.data.synthetic import render_scene
     from geovehicle.detection import Detected, detect
     from geovehicle.detections import Detections
     from geovehicle.errors import GeoVehicleError
-    from geovehicle.evaluation import Report, evaluate
+    from geovehicle.evaluation import evaluate
     from geovehicle.export.preview import draw_preview
     from geovehicle.export.writers import write
     from geovehicle.georeference import GeoGrid
+    from geovehicle.learning.start import Recipe
+    from geovehicle.metrics import Report
     from geovehicle.model.detector import VehicleDetector
     from geovehicle.raster.rasterio_source import open_raster
-    from geovehicle.settings import DetectorConfig, DetectSettings, TrainSettings
-    from geovehicle.training import Recipe, train
+    from geovehicle.settings import ConvertSettings, DetectorConfig, DetectSettings, TrainSettings
+    from geovehicle.training import Run, train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ConversionReport",
+    "ConvertSettings",
     "DetectSettings",
     "Detected",
     "Detections",
@@ -43,9 +48,11 @@ __all__ = [
     "LabelledImage",
     "Recipe",
     "Report",
+    "Run",
     "TrainSettings",
     "VehicleDetector",
     "__version__",
+    "convert",
     "detect",
     "draw_preview",
     "evaluate",
@@ -57,6 +64,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ConversionReport": "conversion",
+    "ConvertSettings": "settings",
     "DetectSettings": "settings",
     "Detected": "detection",
     "Detections": "detections",
@@ -64,10 +73,12 @@ _HOMES = {
     "GeoGrid": "georeference",
     "GeoVehicleError": "errors",
     "LabelledImage": "data.coco",
-    "Recipe": "training",
-    "Report": "evaluation",
+    "Recipe": "learning.start",
+    "Report": "metrics",
+    "Run": "training",
     "TrainSettings": "settings",
     "VehicleDetector": "model.detector",
+    "convert": "conversion",
     "detect": "detection",
     "draw_preview": "export.preview",
     "evaluate": "evaluation",

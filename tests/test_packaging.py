@@ -115,6 +115,7 @@ def test_a_wheel_holds_the_package_and_its_description_only(wheel):
     assert {name for name in inside if name.endswith(".py")} == modules()
     assert {name for name in inside if not name.endswith(".py")} == {
         "geovehicle/py.typed",
+        "geovehicle/export/report.html.jinja",
         "geovehicle/model/weights/stand_in.safetensors",
     }
 
