@@ -14,6 +14,9 @@ ELONGATED = 1.8
 VISIBLE = 0.5
 """Vehicles of which less is left in a view become ignore boxes."""
 
+NARROWEST = 1.0
+"""Boxes with a side of fewer pixels are no vehicles, and too thin for a network to learn."""
+
 Boxes = NDArray[np.float64]
 
 
@@ -63,7 +66,7 @@ def resample(
 
 
 def cut(view: View) -> View:
-    """Clip boxes to the view; mostly hidden vehicles become ignore boxes."""
+    """Clip boxes to the view; mostly hidden vehicles become ignore boxes, slivers go."""
     height, width = view.pixels.shape[:2]
     boxes, share = _clip(view.boxes, width, height)
     ignore, ignore_share = _clip(view.ignore, width, height)
@@ -76,8 +79,10 @@ def cut(view: View) -> View:
 
 
 def _clip(boxes: Boxes, width: int, height: int) -> tuple[Boxes, NDArray[np.float64]]:
-    """Return boxes clipped to the view and the share of their area that is left."""
+    """Return boxes clipped to the view and the share of their area left, 0 for slivers."""
     limit = np.array([width, height, width, height], np.float64)
     clipped = np.clip(boxes, 0.0, limit)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return clipped, np.prod(clipped[:, 2:] - clipped[:, :2], axis=1) / np.maximum(area, 1e-9)
+    sides = clipped[:, 2:] - clipped[:, :2]
+    share = np.prod(sides, axis=1) / np.maximum(area, 1e-9)
+    return clipped, np.where((sides >= NARROWEST).all(axis=1), share, 0.0)
