@@ -14,10 +14,10 @@ from geovehicle.errors import GeoVehicleError
 
 COMMANDS = {
     "detect": "Find the vehicles of rasters and write them as polygons.",
-    "convert": "Turn a labelled data set into COCO, to train on and to evaluate with.",
+    "convert": "Turn a labelled data set of any layout into COCO.",
     "train": "Train a detector on a labelled data set.",
-    "evaluate": "Compare a detector with a labelled data set.",
-    "label": "Turn ignore boxes that a detector confirms into labels.",
+    "evaluate": "Compare detectors with labelled images, or two layers.",
+    "label": "Turn the ignore boxes that a detector confirms into labels.",
     "example": "Write a synthetic orthophoto and the outlines of its vehicles.",
     "info": "Tell about this installation, its devices and weights.",
 }
