@@ -26,7 +26,7 @@ import numpy as np
 from geovehicle.data.classes import Vocabulary
 from geovehicle.data.coco import corner_box, load_content, locate_image, number, whole_number
 from geovehicle.data.marks import COPIED, Mark, straight_box, to_labels
-from geovehicle.data.pictures import read_rgb
+from geovehicle.data.pictures import check_upright, read_rgb
 from geovehicle.data.records import VEHICLE_TYPES, Problem, Record, Split
 from geovehicle.errors import DatasetError
 
@@ -161,6 +161,7 @@ class _File:
         if not isinstance(file_name, str) or not file_name:
             raise DatasetError("it has no 'file_name'")
         path = locate_image(self.path, file_name)
+        check_upright(path)
         gsd = number(image.get("gsd"))
         if image.get("gsd") is not None and not gsd > 0:
             raise DatasetError(f"its gsd {str(image['gsd'])[:40]} is no number of metres above 0")

@@ -41,6 +41,7 @@ References
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -107,19 +108,21 @@ def read_dlr3k(source: Path, settings: ConvertSettings) -> Iterator[Record | Pro
 
 def _read_folder(folder: Path, gsd: float) -> Iterator[Record | Problem]:
     photos = images_by_stem(folder)
-    orphans = set(folder.glob("*.samp"))
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in sorted(folder.glob("*.samp")):
+        fitting = [stem for stem in photos if path.name.startswith(f"{stem}_")]
+        files[max(fitting, key=len, default="")].append(path)
+    orphans = files.pop("", [])
     for stem, photo in photos.items():
-        files = sorted(path for path in orphans if path.name.startswith(f"{stem}_"))
-        orphans.difference_update(files)
-        if not files:
+        if stem not in files:
             yield Problem(str(photo), "it has no .samp file; the photo is left out")
             continue
         sheet = Sheet()
-        for path in files:
+        for path in files[stem]:
             sheet.read_lines(path, partial(_mark, sheet))
         split = SPLITS.get(folder.name.lower(), "")
         yield from sheet.records(photo, gsd=gsd, source=SOURCE, scene=stem, split=split)
-    for path in sorted(orphans):
+    for path in orphans:
         yield Problem(str(path), "its photo is not there")
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geovehicle.data.pictures import image_size, read_rgb
+from geovehicle.data.pictures import check_upright, image_size, read_rgb
 from geovehicle.data.records import Labels, Note, Problem, Record
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -142,6 +142,7 @@ class Sheet:
         size = (0, 0)
         if not self.damaged:
             try:
+                check_upright(path)
                 size = image_size(path)
             except DatasetError as error:
                 self.refuse_picture(path, error)
@@ -156,6 +157,17 @@ class Sheet:
             path=path if path.suffix.lower() in COPIED else None,
             **({"name": path.stem} | told),
         )
+
+
+def scenes_of_copies(stems: Iterable[str]) -> Mapping[str, str]:
+    """Return the scenes of images that Roboflow wrote, by their names without suffix.
+
+    What stands before ``.rf.`` is the image that a copy was made from, and its scene.
+    Where no image has several copies there are no scenes: the images then are what
+    they were before, a sequence whose neighbours may show the same ground.
+    """
+    originals = {stem: stem.split(".rf.")[0] for stem in stems if ".rf." in stem}
+    return originals if len(set(originals.values())) < len(originals) else {}
 
 
 def to_labels(marks: Sequence[Mark]) -> Labels:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,13 @@ FORMATS = ("JPEG", "PNG", "TIFF", "BMP")
 
 DEEP = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 """Modes whose values Pillow would cut off at 255."""
+
+LARGEST = 1_000_000_000
+"""Pixels; a picture of more is refused, for a small file may claim to be one.  DOTA's have
+up to 400 million."""
+
+_LIMIT = threading.Lock()
+"""Held while Pillow's own limit is lifted."""
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -63,7 +71,8 @@ def check_upright(path: Path) -> None:
         If it is to be turned or mirrored for showing, missing or no picture.
     """
     with _opened(path) as image:
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        # the base class: a PNG's own method decodes all pixels to look behind them
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
     if orientation not in (0, 1):
         raise DatasetError(
             f"{path} is stored turned (EXIF orientation {orientation}); turn its pixels and label "
@@ -106,10 +115,25 @@ def _rank(path: Path) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with _unlimited(path) as image:
+            if image.width * image.height > LARGEST:
+                raise DatasetError(
+                    f"{path} has {image.width * image.height // 10**6} megapixels; cut it into "
+                    f"smaller ones, of {LARGEST // 10**6} at most"
+                )
             if image.mode in DEEP:
                 raise DatasetError(f"{path} has more than 8 bits a colour; stretch it to 8 bits")
             yield image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         reason = " ".join(str(error).split()).replace(str(path), path.name)
         raise DatasetError(f"{path} cannot be read as an image: {reason}") from error
+
+
+def _unlimited(path: Path) -> Image.Image:
+    """Open a picture without Pillow's limit, which large aerial images exceed."""
+    with _LIMIT:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path, formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,19 +60,53 @@ class Tile(NamedTuple):
     place: tuple[float, float]
 
 
+@dataclass
+class Orthophotos:
+    """Opens orthophotos, one at a time, for one thread.
+
+    A file stays open until another one is asked for: to open it for every tile would
+    settle how values become 8 bits anew each time.  The last is closed with the last
+    of its tiles that is let go.
+
+    Attributes
+    ----------
+    gsd : float
+        What they are opened with, metres.
+    """
+
+    gsd: float
+    _open: dict[Path, RasterioSource] = field(default_factory=dict, init=False, repr=False)
+
+    def open(self, path: Path) -> RasterioSource:
+        """Return an open orthophoto, which is not to be closed.
+
+        Raises
+        ------
+        InputError
+            As :func:`~geovehicle.raster.rasterio_source.open_raster` does.
+        """
+        if path not in self._open:
+            self.close()
+            self._open[path] = open_raster(path, self.gsd)
+        return self._open[path]
+
+    def close(self) -> None:
+        """Close the file that is open; asked for again, it is opened again."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
 def tiles_of(
-    path: Path, gsd: float, ortho: RasterioSource, area: shapely.Geometry | None = None
+    orthophotos: Orthophotos, path: Path, area: shapely.Geometry | None = None
 ) -> Iterator[Tile | Problem]:
     """Cut an orthophoto into tiles that do not overlap; empty ones are left out.
 
     Parameters
     ----------
+    orthophotos : Orthophotos
+        Opens the file, again where another one was opened before a tile is read.
     path : Path
-        The file, which is opened again when a tile is read.
-    gsd : float
-        What it was opened with, metres.
-    ortho : RasterioSource
-        The open file.
+        The file.
     area : Geometry, optional
         The labelled ground in scene pixels; all of it otherwise.
 
@@ -81,6 +115,7 @@ def tiles_of(
     Tile or Problem
         Row by row; a problem where the file is damaged.
     """
+    ortho = orthophotos.open(path)
     to_degrees = pyproj.Transformer.from_crs(crs_of(ortho.grid), "EPSG:4326", always_xy=True)
     for window in plan(ortho.grid.width, ortho.grid.height, TILE, 0):
         try:
@@ -91,7 +126,7 @@ def tiles_of(
         if patch.valid.any():
             centre = np.array([window.col + window.width / 2, window.row + window.height / 2])
             place = to_degrees.transform(*to_map(ortho.grid, centre))
-            yield Tile(window, partial(_read, path, gsd, window, area), place)
+            yield Tile(window, partial(_read, orthophotos, path, window, area), place)
 
 
 def _labelled(patch: Patch, area: shapely.Geometry | None) -> Patch:
@@ -107,11 +142,10 @@ def _labelled(patch: Patch, area: shapely.Geometry | None) -> Patch:
 
 
 def _read(
-    path: Path, gsd: float, window: PatchWindow, area: shapely.Geometry | None
+    orthophotos: Orthophotos, path: Path, window: PatchWindow, area: shapely.Geometry | None
 ) -> NDArray[np.uint8]:
     try:
-        with open_raster(path, gsd) as ortho:
-            pixels = _labelled(ortho.read(window), area).pixels
+        pixels = _labelled(orthophotos.open(path).read(window), area).pixels
     except InputError as error:
         raise DatasetError(str(error)) from error
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))

@@ -26,8 +26,8 @@ Tiles
     vehicle on a seam belongs to the tile that holds its centre; what the other shows of
     it is an ignore box.
 
-The scene of a tile is its block of the ground, one to four tiles a side: blocks, not
-tiles, are divided between training and validation.
+The scene of a tile is its block of the ground, one to four tiles a side, whichever
+orthophoto shows it: blocks, not tiles, are divided between training and validation.
 """
 
 from __future__ import annotations
@@ -46,9 +46,8 @@ from pyproj.exceptions import ProjError
 
 from geovehicle.data.digitised import Digitised, digitised
 from geovehicle.data.records import Labels, Problem, Record
-from geovehicle.data.tiles import Tile, block_names, crs_of, tiles_of, to_pixels
+from geovehicle.data.tiles import Orthophotos, Tile, block_names, crs_of, tiles_of, to_pixels
 from geovehicle.errors import DatasetError, InputError
-from geovehicle.raster.rasterio_source import open_raster
 from geovehicle.settings import PAPER
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def read_vectors(source: Path, settings: ConvertSettings) -> Iterator[Record | P
         placed on a map.
     """
     path, rasters = _inputs(source, settings.raster)
-    gsd = PAPER.gsd if settings.gsd is None else settings.gsd
+    orthophotos = Orthophotos(PAPER.gsd if settings.gsd is None else settings.gsd)
     layers = _spatial_layers(path)
     frame = _located(path, _vehicle_layer(path, layers, settings.layer))
     vehicles, problems = digitised(str(path), frame)
@@ -102,20 +101,21 @@ def read_vectors(source: Path, settings: ConvertSettings) -> Iterator[Record | P
     met: set[int] = set()
     for name, raster in zip(_unique([one.stem for one in rasters]), rasters, strict=True):
         try:
-            with open_raster(raster, gsd) as ortho:
-                scene = _Scene.of(vehicles, areas, ortho, settings.point_size)
-                for tile in tiles_of(raster, gsd, ortho, scene.area):
-                    if isinstance(tile, Problem):
-                        yield tile
-                    else:
-                        tiles.append((scene.record(name, tile, met), tile))
+            ortho = orthophotos.open(raster)
+            scene = _Scene.of(vehicles, areas, ortho, settings.point_size)
+            for tile in tiles_of(orthophotos, raster, scene.area):
+                if isinstance(tile, Problem):
+                    yield tile
+                else:
+                    tiles.append((scene.record(name, tile, met), tile))
         except (InputError, ProjError) as error:
             yield Problem(str(raster), f"{error}; the orthophoto is left out")
     for number in sorted(set(vehicles.numbers.tolist()) - met):
         yield Problem(f"{path}, feature {number}", "it lies on no pixel of labelled ground")
-    blocks = block_names([tile.place for _, tile in tiles], gsd)
+    orthophotos.close()
+    blocks = block_names([tile.place for _, tile in tiles], orthophotos.gsd)
     for (record, _), block in zip(tiles, blocks, strict=True):
-        yield replace(record, scene=block)
+        yield replace(record, source=path.stem, scene=block)
 
 
 def read_polygons(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
@@ -231,6 +231,8 @@ class _Scene:
     labels: Labels
     numbers: NDArray[np.int64]
     hulls: NDArray[np.object_]
+    centres: NDArray[np.float64]
+    tree: shapely.STRtree
     area: shapely.Geometry | None
     gsd: float
 
@@ -252,25 +254,32 @@ class _Scene:
             cut = ~shapely.covers(area, hulls)
             labels = replace(labels, ignore=labels.ignore | cut)
         gsd = math.sqrt(ortho.gsd[0] * ortho.gsd[1])
-        return cls(labels, vehicles.numbers[near], hulls, area, gsd)
+        centres = shapely.get_coordinates(shapely.centroid(hulls))
+        tree = shapely.STRtree(hulls)
+        return cls(labels, vehicles.numbers[near], hulls, centres, tree, area, gsd)
 
     def record(self, name: str, tile: Tile, met: set[int]) -> Record:
         """Return a tile with its vehicles, and add their numbers to those met."""
         window = tile.window
-        seen = shapely.area(shapely.intersection(self.hulls, self._ground_of(window))) > 0
-        x, y = shapely.get_coordinates(shapely.centroid(self.hulls)).T
+        ground = self._ground_of(window)
+        near = np.sort(self.tree.query(ground))
+        seen = near[shapely.area(shapely.intersection(self.hulls[near], ground)) > 0]
+        x, y = self.centres[seen].T
         left, top, right, bottom = window.core
         owned = (left <= x) & (x < right) & (top <= y) & (y < bottom)
-        labels = replace(self.labels, ignore=self.labels.ignore | ~owned).take(seen)
         met.update(self.numbers[seen].tolist())
         return Record(
             name=f"{name}_{window.col:06d}_{window.row:06d}",
             width=window.width,
             height=window.height,
             gsd=self.gsd,
-            labels=replace(labels, footprints=labels.footprints - (window.col, window.row)),
+            labels=Labels(
+                self.labels.footprints[seen] - (window.col, window.row),
+                self.labels.oriented[seen],
+                tuple(self.labels.types[index] for index in seen),
+                self.labels.ignore[seen] | ~owned,
+            ),
             read=tile.read,
-            source=name,
         )
 
     def _ground_of(self, window: PatchWindow) -> shapely.Geometry:

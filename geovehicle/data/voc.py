@@ -6,13 +6,15 @@
     Annotations/2007_000027.xml ...
     ImageSets/Main/train.txt  val.txt  test.txt     optional: names, one a line
 
-Files and images may also lie beside one another in one folder, as labelling tools
-leave them.  ``bndbox`` counts pixels from 1 and includes the last one [1]_, so a box
-is ``xmin - 1, ymin - 1, xmax, ymax`` here.  Many tools write the edges themselves,
-counted from 0; their boxes come out one pixel too far to the upper left on those two
-sides, which cannot be told from the file.  ``difficult`` makes an ignore box.  Classes
-are understood by their names, see :mod:`geovehicle.data.classes`.  A name in
-``trainval.txt`` alone belongs to no part.
+Files and images may also lie beside one another in one folder, as labelling tools leave
+them.  There may be several such folders, as ``train``, ``valid`` and ``test``: their
+names then tell the parts, unless ``ImageSets`` does.  ``bndbox`` counts pixels from 1
+and includes the last one [1]_, so a box is ``xmin - 1, ymin - 1, xmax, ymax`` here.
+Many tools write the edges themselves, counted from 0; their boxes come out one pixel
+too far to the upper left on those two sides, which cannot be told from the file.
+``difficult`` makes an ignore box.  Classes are understood by their names, see
+:mod:`geovehicle.data.classes`.  A name in ``trainval.txt`` alone belongs to no part.
+Copies that Roboflow made of one image share a scene, others tell none.
 
 References
 ----------
@@ -23,23 +25,26 @@ References
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from geovehicle.data.classes import Vocabulary
-from geovehicle.data.marks import Mark, Sheet, numbers, straight_box
+from geovehicle.data.marks import Mark, Sheet, numbers, scenes_of_copies, straight_box
 from geovehicle.data.pictures import check_upright, image_size, images_by_stem, subfolders
 from geovehicle.data.records import Problem, Record, Split
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from geovehicle.settings import ConvertSettings
 
 PARTS: tuple[Split, ...] = ("train", "val", "test")
+SPLITS: Mapping[str, Split] = {"train": "train", "val": "val", "valid": "val", "test": "test"}
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -50,32 +55,69 @@ def read_voc(source: Path, settings: ConvertSettings) -> Iterator[Record | Probl
     ----------
     source : Path
         The folder with ``Annotations`` and ``JPEGImages``, or with both kinds of
-        files in it.
+        files in it; or one around several of those.
     settings : ConvertSettings
         ``gsd`` is that of all images; nan without it.
 
     Yields
     ------
     Record or Problem
-        Images in the order of their names, then a note for each class that is no
-        vehicle.
+        Folder after folder, images in the order of their names; then a note for each
+        class that is no vehicle.
 
     Raises
     ------
     DatasetError
         If there is no XML file.
     """
-    labels = next((f for f in subfolders(source) if any(f.glob("*.xml"))), None)
-    if labels is None:
+    folders = _folders(source)
+    if not folders:
         raise DatasetError(
             f"{source} holds no XML file; give the folder with Annotations and JPEGImages"
         )
-    beside = labels.parent / "JPEGImages"
-    images = images_by_stem(beside if beside.is_dir() else labels)
-    splits = _splits(labels.parent / "ImageSets" / "Main")
+    vocabulary = Vocabulary(str(source), _names(path for one in folders.values() for path in one))
     gsd = math.nan if settings.gsd is None else settings.gsd
-    files = {path.stem: path for path in labels.glob("*.xml")}
-    vocabulary = Vocabulary(str(labels), _names(files.values()))
+    seen: set[str] = set()
+    for pictures, files in folders.items():
+        for record in _read_folder(pictures, files, vocabulary):
+            if isinstance(record, Problem):
+                yield record
+                continue
+            folder = _home(pictures).name
+            name = record.name if record.name not in seen else f"{folder}_{record.name}"
+            seen.add(name)
+            yield replace(record, name=name, gsd=gsd, source=source.name)
+    yield from vocabulary.notes()
+
+
+def _folders(source: Path) -> Mapping[Path, Sequence[Path]]:
+    """Return the XML files about the images of each folder."""
+    folders: dict[Path, list[Path]] = defaultdict(list)
+    for folder in subfolders(source):
+        files = sorted(folder.glob("*.xml"))
+        beside = folder.parent / "JPEGImages"
+        if files:
+            folders[beside if beside.is_dir() else folder] += files
+    return folders
+
+
+def _home(pictures: Path) -> Path:
+    """Return the folder that tells the part of its images."""
+    return pictures.parent if pictures.name == "JPEGImages" else pictures
+
+
+def _read_folder(
+    pictures: Path, paths: Sequence[Path], vocabulary: Vocabulary
+) -> Iterator[Record | Problem]:
+    images = images_by_stem(pictures)
+    scenes = scenes_of_copies(images)
+    splits = _splits(pictures.parent / "ImageSets" / "Main")
+    part = SPLITS.get(_home(pictures).name.lower(), "")
+    files: dict[str, Path] = {}
+    for path in paths:
+        first = files.setdefault(path.stem, path)
+        if first != path:
+            yield Problem(str(path), f"{first} is about the same image; it is left out")
     for stem in sorted(files.keys() | images.keys()):
         if stem not in images:
             yield Problem(str(files[stem]), "its image is not there")
@@ -83,9 +125,8 @@ def read_voc(source: Path, settings: ConvertSettings) -> Iterator[Record | Probl
             yield Problem(str(images[stem]), "it has no XML file; the image is left out")
         else:
             sheet = _sheet(files[stem], images[stem], vocabulary)
-            told = {"source": source.name, "scene": stem, "split": splits.get(stem, "")}
-            yield from sheet.records(images[stem], gsd=gsd, **told)
-    yield from vocabulary.notes()
+            told = {"scene": scenes.get(stem, ""), "split": splits.get(stem, part)}
+            yield from sheet.records(images[stem], gsd=math.nan, **told)
 
 
 def _names(files: Iterable[Path]) -> set[str]:
@@ -113,7 +154,7 @@ def _splits(folder: Path) -> Mapping[str, Split]:
 def _sheet(path: Path, picture: Path, vocabulary: Vocabulary) -> Sheet:
     sheet = Sheet()
     try:
-        check_upright(picture)
+        check_upright(picture)  # first, for its size may be told as it is shown
         size = image_size(picture)
     except DatasetError as error:
         sheet.refuse_picture(picture, error)

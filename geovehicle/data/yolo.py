@@ -16,8 +16,9 @@ An image without label file has no vehicles: that is Ultralytics' convention.  A
 of which no image at all has one is left out, for more likely the labels are missing.
 Numbers may leave 0 to 1 by :data:`TOLERANCE`, as rounding makes them.
 
-The copies that Roboflow makes of one image share what stands before ``.rf.`` in their
-names: their scene.
+Where parts overlap, an image is in the first of train, val and test.  The copies that
+Roboflow makes of one image share what stands before ``.rf.`` in their names: their
+scene.  Other images tell none.
 
 References
 ----------
@@ -37,8 +38,16 @@ import numpy as np
 import yaml
 
 from geovehicle.data.classes import Vocabulary
-from geovehicle.data.marks import Mark, Sheet, around, numbers, straight_box, whole_number
-from geovehicle.data.pictures import SUFFIXES, check_upright, image_size, subfolders
+from geovehicle.data.marks import (
+    Mark,
+    Sheet,
+    around,
+    numbers,
+    scenes_of_copies,
+    straight_box,
+    whole_number,
+)
+from geovehicle.data.pictures import SUFFIXES, image_size, subfolders
 from geovehicle.data.records import Problem, Record, Split
 from geovehicle.errors import DatasetError
 
@@ -86,6 +95,7 @@ def read_yolo(source: Path, settings: ConvertSettings) -> Iterator[Record | Prob
     config = _read_config(source)
     vocabulary = Vocabulary(str(config.path), config.names.values())
     seen: set[str] = set()
+    placed: dict[Path, Split] = {}
     gsd = math.nan if settings.gsd is None else settings.gsd
     for split, places in config.parts.items():
         problems: list[Problem] = []
@@ -95,14 +105,20 @@ def read_yolo(source: Path, settings: ConvertSettings) -> Iterator[Record | Prob
             what = f"none of its {len(images)} images has a label file such as"
             yield Problem(f"{config.path}, {split}", f"{what} {_label_file(images[0])}")
             continue
+        scenes = scenes_of_copies(path.stem for path in images)
         for path in images:
+            file = path.resolve()
+            if file in placed:
+                yield Problem(str(path), f"it is in {placed[file]} already; it is left out")
+                continue
+            placed[file] = split
             name = path.stem if path.stem not in seen else f"{split}_{path.stem}"
             if name in seen:
                 yield Problem(str(path), "another image has this name; it is left out")
                 continue
             seen.add(name)
             sheet = _sheet(path, config, vocabulary)
-            told = {"name": name, "source": config.root.name, "scene": path.stem.split(".rf.")[0]}
+            told = {"name": name, "source": config.root.name, "scene": scenes.get(path.stem, "")}
             yield from sheet.records(path, gsd=gsd, split=split, **told)
     if not seen:
         raise DatasetError(f"{config.path} leads to no image with labels; check 'path' and 'train'")
@@ -197,7 +213,6 @@ def _sheet(path: Path, config: _Config, vocabulary: Vocabulary) -> Sheet:
     sheet = Sheet()
     try:
         size = image_size(path)
-        check_upright(path)
     except DatasetError as error:
         sheet.refuse_picture(path, error)
         return sheet

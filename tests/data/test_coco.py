@@ -119,6 +119,15 @@ def test_an_images_own_gsd_precedes_the_default(folder: Path) -> None:
     assert [image.gsd for image in read(folder, data, 0.3)] == [0.125, 0.3]
 
 
+def test_the_coarsest_gsd_is_read_and_a_default_in_centimetres_is_not(folder: Path) -> None:
+    data = content()
+    data["images"][0]["gsd"] = 2.0
+    assert read(folder, data)[0].gsd == 2.0
+    del data["images"][0]["gsd"]
+    with pytest.raises(DatasetError, match="image 7 has a gsd of 10; is it in metres"):
+        read(folder, data, 10.0)
+
+
 def image_with(**values: Any) -> Any:
     return lambda data: data["images"][0].update(values)
 
@@ -170,6 +179,7 @@ def annotation_without(key: str) -> Any:
         (image_with(gsd=float("inf")), r"image 7.*gsd \(inf\)"),
         (image_with(gsd="0.1"), "image 7.*gsd"),
         (image_with(gsd=None), "image 7.*gsd"),
+        (image_with(gsd=10), "image 7 has a gsd of 10; is it in metres"),
         (image_with(width="wide"), "wide|'width'"),
         (image_with(width=None), "None|'width'"),
         (image_with(height=float("inf")), "inf|'height'"),

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from geovehicle.data.coco_records import read_coco_records
 from geovehicle.data.records import Note, Problem, Record
@@ -162,6 +162,16 @@ def test_what_is_damaged_is_named_and_the_rest_goes_on(folder, damage, where, wh
     assert problem.where == f"labels.json, {where}"
     assert what in problem.what
     assert str(folder / "labels.json") not in problem.what
+
+
+def test_a_photo_that_is_stored_turned_is_left_out(folder):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    Image.new("RGB", (60, 40)).save(folder / "images" / "a.png", exif=exif)
+    (record,), (problem,), _ = read(folder, content())
+    assert record.name == "sub_b"
+    assert problem.where == "labels.json, image 1"
+    assert "EXIF orientation 3" in problem.what
 
 
 def test_labels_of_a_lost_image_are_counted(folder):

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from geovehicle.data.coco import read_coco
-from geovehicle.data.coco_writer import CocoWriter, labels_in, sound
+from geovehicle.data.coco_writer import CocoWriter, foreign_files, labels_in, sound, windows_of
 from geovehicle.data.marks import turned_box
 from geovehicle.data.pictures import read_rgb
 from geovehicle.data.records import Labels, Record
+from geovehicle.errors import SettingsError
 from geovehicle.patches import cut
 
 WIDTH, HEIGHT = 120, 90
@@ -139,6 +140,33 @@ def test_unsound_labels_are_named():
     ]
 
 
+def test_what_an_image_cuts_is_judged_once():
+    half, less, sliver, corner = (
+        (-20, 10, 20, 20), (-21, 30, 19, 40), (-39.5, 50, 0.5, 60), (100, 80, 138, 98)
+    )  # fmt: skip
+    kept, wrong = sound(boxes(half, less, sliver, corner), WIDTH, HEIGHT)
+    assert kept.ignore.tolist() == [False, True, False]
+    assert wrong == ["vehicle 3 shows less than a pixel of itself"]
+
+
+def test_a_sliver_of_an_ignore_box_is_no_problem():
+    kept, wrong = sound(boxes((-39.5, 50, 0.5, 60), ignore=[True]), WIDTH, HEIGHT)
+    assert (len(kept), wrong) == (0, [])
+
+
+@given(
+    centre=st.tuples(st.floats(-20, WIDTH + 20), st.floats(-20, HEIGHT + 20)),
+    half=st.tuples(st.floats(0.3, 25), st.floats(0.3, 6)),
+    angle=st.floats(0, 360),
+    ignore=st.booleans(),
+)
+def test_every_sound_label_of_a_whole_image_is_written(centre, half, angle, ignore):
+    labels = labels_of(turned_box(centre, half, angle), ignore=[ignore])
+    kept, wrong = sound(labels, WIDTH, HEIGHT)
+    assert len(kept) + len(wrong) == 1 or ignore
+    assert [one["iscrowd"] for one in labels_in(kept, WHOLE)] == kept.ignore.tolist()
+
+
 @pytest.fixture
 def record(tmp_path):
     """A PNG with a turned and a horizontal vehicle and an ignore box."""
@@ -185,6 +213,54 @@ def test_patches_are_the_pixels_of_their_windows(record, tmp_path):
         rows = slice(window.row, window.row + 40)
         expected = record.read()[rows, window.col : window.col + 50]
         assert np.array_equal(image.read(), expected)
+
+
+def test_only_training_images_are_cut(record, tmp_path):
+    writer = CocoWriter(tmp_path, (50, 40), 2.0)
+    assert writer.add(record, "val", record.read()) == 1
+    assert writer.add(replace(record, name="two"), "test", record.read()) == 1
+
+
+@pytest.mark.parametrize("gsd", [1e-310, 0.05])
+def test_an_overlap_beyond_the_patch(record, gsd):
+    with pytest.raises(SettingsError, match="cannot overlap"):
+        windows_of(replace(record, gsd=gsd), "train", (50, 40), 2.0)
+    assert windows_of(replace(record, gsd=gsd), "test", (50, 40), 2.0) == (WHOLE,)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_no_image_takes_the_place_of_another(record, tmp_path, turned):
+    small = np.zeros((40, 50, 3), np.uint8)
+    Image.fromarray(small).save(tmp_path / "small.png")
+    told = {"width": 50, "height": 40, "path": tmp_path / "small.png"}
+    other = replace(record, name="ONE_00000_00000", **told)
+    writer = CocoWriter(tmp_path, (50, 40), 2.0)
+    pairs = [(record, record.read()), (other, small)]
+    for one, pixels in reversed(pairs) if turned else pairs:
+        writer.add(one, "train", pixels)
+    writer.finish()
+    images = read_coco(tmp_path / "train.json")
+    assert len({image.path.name.lower() for image in images}) == 10
+    patch, whole = (images[1], images[0]) if turned else (images[0], images[9])
+    assert np.array_equal(patch.read(), record.read()[:40, :50])
+    assert not whole.read().any()
+
+
+def test_what_a_writer_wrote_is_known_by_it(record, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    assert foreign_files(folder) == []
+    writer = CocoWriter(folder)
+    writer.add(record, "val", record.read())
+    writer.finish()
+    assert foreign_files(folder) == []
+    for name in ("images/north.tif", "test.json", "notes.txt"):
+        (folder / name).write_text("{")
+    assert foreign_files(folder) == ["images/north.tif", "notes.txt", "test.json"]
+    content = json.loads((folder / "val.json").read_text())
+    (folder / "val.json").write_text(json.dumps(content | {"info": {"year": 2020}}))
+    assert "val.json" in foreign_files(folder)
+    assert "images/one.png" in foreign_files(folder)
 
 
 def test_a_file_that_cannot_be_copied_becomes_a_jpeg(record, tmp_path):

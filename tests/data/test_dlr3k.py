@@ -138,6 +138,18 @@ def test_damaged_photos_are_told_of(source: Path) -> None:
     assert problems[-1].where == str(photo)
 
 
+def test_labels_belong_to_the_photo_whose_name_fits_best(source: Path) -> None:
+    longer = source / "Train" / f"{PHOTO}20_1.JPG"
+    Image.new("RGB", (300, 300)).save(longer)
+    write(source, "20_1", "pkw", "0 10 50 60 17 7 0\n")
+    records, _ = read(source)
+    assert [(one.name.removeprefix(PHOTO), len(one.labels)) for one in records] == [
+        ("10", 5),
+        ("20", 0),
+        ("20_1", 1),
+    ]
+
+
 def test_labels_without_photo_are_told_of(source: Path) -> None:
     (source / "Train" / f"{PHOTO}20.JPG").unlink()
     _, problems = read(source)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from geovehicle.data.marks import (
     Mark,
@@ -139,6 +139,15 @@ def test_a_tiff_is_not_copied_as_it_is(tmp_path: Path) -> None:
     (record,) = Sheet().records(tmp_path / "a.tif", gsd=0.1)
     assert isinstance(record, Record)
     assert record.path is None
+
+
+def test_a_photo_that_is_stored_turned_is_a_problem(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 8
+    Image.new("RGB", (9, 8)).save(tmp_path / "a.jpg", exif=exif)
+    (problem,) = Sheet().records(tmp_path / "a.jpg", gsd=0.1)
+    assert isinstance(problem, Problem)
+    assert problem.what.startswith("is stored turned (EXIF orientation 8)")
 
 
 def test_a_damaged_picture_is_a_problem(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,6 +79,28 @@ def test_a_turned_photo_is_seen(tmp_path: Path, orientation: int | None, upright
     else:
         with pytest.raises(DatasetError, match="EXIF orientation 6"):
             check_upright(tmp_path / "a.jpg")
+
+
+def claim(path: Path, width: int, height: int) -> None:
+    """Write a PNG whose header claims a size that its pixels have not."""
+    Image.new("L", (1, 1)).save(path)
+    content = bytearray(path.read_bytes())
+    content[16:24] = struct.pack(">II", width, height)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    path.write_bytes(content)
+
+
+def test_large_aerial_images_are_opened_and_absurd_ones_refused(tmp_path: Path) -> None:
+    path, limit = tmp_path / "a.png", Image.MAX_IMAGE_PIXELS
+    for size in ((20_000, 20_000), (12_000, 9_000)):  # the first is DOTA's largest
+        claim(path, *size)
+        assert image_size(path) == size
+        check_upright(path)  # without its pixels
+    claim(path, 40_000, 25_001)
+    for function in (image_size, read_rgb, check_upright):
+        with pytest.raises(DatasetError, match=r"has 1000 megapixels; cut it into smaller"):
+            function(path)
+    assert limit == Image.MAX_IMAGE_PIXELS
 
 
 def test_pictures_are_found_by_their_stem(tmp_path: Path) -> None:

@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 
 from geovehicle.data import tiles
 from geovehicle.data.records import Problem
-from geovehicle.data.tiles import Tile, block_names, crs_of, tiles_of, to_map, to_pixels
+from geovehicle.data.tiles import (
+    Orthophotos,
+    Tile,
+    block_names,
+    crs_of,
+    tiles_of,
+    to_map,
+    to_pixels,
+)
 from geovehicle.errors import GeoreferenceError
 from geovehicle.georeference import GeoGrid
-from geovehicle.raster.rasterio_source import open_raster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +37,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cut(path: Path, area: shapely.Geometry | None = None) -> list[Tile | Problem]:
-    with open_raster(path, 0.1) as ortho:
-        return list(tiles_of(path, 0.1, ortho, area))
+    return list(tiles_of(Orthophotos(0.1), path, area))
 
 
 def test_tiles_cover_the_orthophoto_once(make_raster: Callable[..., Path]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -8,12 +9,13 @@ import pytest
 import shapely
 
 from geovehicle.data import tiles
+from geovehicle.data.division import divide
 from geovehicle.data.marks import turned_box
 from geovehicle.data.records import Problem, Record
 from geovehicle.data.tiles import to_map
 from geovehicle.data.vectors import read_polygons, read_vectors
 from geovehicle.errors import DatasetError
-from geovehicle.raster.rasterio_source import open_raster
+from geovehicle.raster.rasterio_source import RasterioSource, open_raster
 from geovehicle.settings import ConvertSettings
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ def test_labels_lie_on_their_vehicles(
     assert problems == []
     assert (left.labels.types, right.labels.types) == (("car",), ("truck",))
     for record in (left, right):
-        assert (record.gsd, record.source) == (pytest.approx(0.1, rel=1e-3), "ortho")
+        assert (record.gsd, record.source) == (pytest.approx(0.1, rel=1e-3), ortho.stem)
         assert record.labels.oriented.all()
         pixels = record.read()
         assert pixels.shape == (record.height, record.width, 3)
@@ -105,7 +107,8 @@ def test_every_name_is_its_own_and_places_are_scenes(ortho: Path, make_raster: M
     vehicles(ortho).to_file(layer)
     records, _ = read(layer, raster=(str(ortho), str(other)))
     assert len(records) == len({one.name for one in records}) == 4
-    assert [one.source for one in records] == ["ortho"] * 2 + ["ortho-2"] * 2
+    assert [one.name for one in records[1:3]] == ["ortho_000048_000000", "ortho-2_000000_000000"]
+    assert {one.source for one in records} == {"ortho"}
     assert not {one.scene for one in records[:2]} & {one.scene for one in records[2:]}
 
 
@@ -115,12 +118,73 @@ def test_two_orthophotos_of_the_same_ground_share_their_scenes(
     make_raster("later.tif")
     vehicles(ortho).to_file(ortho.with_suffix(".gpkg"))
     records, _ = read(ortho.parent)
-    scenes = {
-        source: [one.scene for one in records if one.source == source]
-        for source in ("ortho", "later")
-    }
-    assert scenes["ortho"] == scenes["later"]
+    scenes = [(one.source, one.scene) for one in records]
+    assert scenes[:2] == scenes[2:]
     assert [len(one.labels) for one in records] == [1, 1, 1, 1]
+
+
+def test_no_ground_is_in_two_parts_whichever_orthophoto_shows_it(
+    tmp_path: Path, make_raster: MakeRaster
+) -> None:
+    for name in ("old.tif", "new.tif"):
+        ortho = make_raster(name, width=256, height=128)
+    vehicles(ortho).to_file(tmp_path / "cars.gpkg")
+    records, _ = read(tmp_path)
+    for seed in range(5):
+        parts = divide(records, 0.3, seed)
+        trained, validated = (
+            {one.scene for one, part in zip(records, parts, strict=True) if part == name}
+            for name in ("train", "val")
+        )
+        assert trained
+        assert validated
+        assert not trained & validated
+
+
+def test_tiles_in_their_order_open_every_orthophoto_once(
+    ortho: Path, make_raster: MakeRaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_raster("deep.tif", dtype="uint16")
+    vehicles(ortho).to_file(ortho.with_suffix(".gpkg"))
+    records, _ = read(ortho.parent)
+    opened: list[str] = []
+    alive: weakref.WeakSet[RasterioSource] = weakref.WeakSet()
+
+    def counted(self: RasterioSource, dataset: Any, name: str, *how: Any) -> None:
+        opened.append(name)
+        initialise(self, dataset, name, *how)
+        alive.add(self)
+
+    initialise = RasterioSource.__init__
+    monkeypatch.setattr(RasterioSource, "__init__", counted)
+    while records:
+        records.pop(0).read()
+        assert len(alive) <= 1
+    assert opened == ["deep.tif", "ortho.tif"]
+    assert not alive
+
+
+def test_a_tile_is_compared_with_the_vehicles_near_it(
+    tmp_path: Path, make_raster: MakeRaster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ortho = make_raster("ortho.tif", width=640)
+    with open_raster(ortho, 0.1) as source:
+        middles = [(32 + 64 * index, 32) for index in range(10)]
+        shapes = [
+            shapely.Polygon(to_map(source.grid, turned_box(one, (15, 8), 20))) for one in middles
+        ]
+    gpd.GeoDataFrame(geometry=shapes, crs="EPSG:28992").to_file(tmp_path / "cars.gpkg")
+    compared = []
+
+    def counted(one: Any, other: Any) -> Any:
+        compared.append(np.size(one))
+        return intersection(one, other)
+
+    intersection = shapely.intersection
+    monkeypatch.setattr(shapely, "intersection", counted)
+    records, _ = read(tmp_path)
+    assert [len(one.labels) for one in records] == [1] * 10
+    assert compared == [1] * 10
 
 
 def test_a_vehicle_on_a_seam_belongs_to_one_tile(ortho: Path) -> None:
@@ -230,7 +294,7 @@ def test_a_mosaic_stands_for_its_parts(ortho: Path, make_raster: MakeRaster) -> 
     )
     vehicles(ortho).to_file(ortho.with_suffix(".gpkg"))
     records, _ = read(ortho.parent)
-    assert {one.source for one in records} == {"mosaic"}
+    assert {one.name.split("_")[0] for one in records} == {"mosaic"}
 
 
 def test_a_layer_without_crs_is_refused(ortho: Path) -> None:

@@ -71,13 +71,13 @@ def test_images_come_with_their_vehicles(source: Path) -> None:
     records, notes = read(source)
     assert [(one.name, one.split) for one in records] == [("a", "train"), ("b", "val"), ("c", "")]
     first = records[0]
-    assert (first.source, first.scene, first.width, first.height) == ("VOC2007", "a", 40, 30)
+    assert (first.source, first.scene, first.width, first.height) == ("VOC2007", "", 40, 30)
     assert math.isnan(first.gsd)
     assert first.labels.types == ("car", "bus", "")
     assert first.labels.ignore.tolist() == [False, True, True]
     assert not first.labels.oriented.any()
     person = "class 'person' is not known as a vehicle, its 1 labels are left out"
-    assert notes == [Note(str(source / "Annotations"), person)]
+    assert notes == [Note(str(source), person)]
     assert read(source, gsd=0.1)[0][0].gsd == 0.1
 
 
@@ -106,6 +106,64 @@ def test_files_may_lie_beside_their_images(source: Path) -> None:
         path.rename(source / "JPEGImages" / path.name)
     records, _ = read(source / "JPEGImages")
     assert [len(one.labels) for one in records] == [3, 0, 0]
+
+
+def beside(folder: Path, *names: str) -> None:
+    """Write images with their XML files beside them."""
+    folder.mkdir(parents=True)
+    for name in names:
+        Image.new("RGB", (40, 30)).save(folder / f"{name}.jpg")
+        (folder / f"{name}.xml").write_text(xml(item("car", (1, 1, 9, 9))))
+
+
+def test_folders_are_parts(tmp_path: Path) -> None:
+    root = tmp_path / "export"
+    beside(root / "train", "a_jpg.rf.01", "a_jpg.rf.02", "b")
+    beside(root / "valid", "c")
+    beside(root / "Test", "b", "d")
+    records, problems = read(root)
+    assert problems == []
+    assert [(one.split, one.name, one.scene) for one in records] == [
+        ("test", "b", ""),
+        ("test", "d", ""),
+        ("train", "a_jpg.rf.01", "a_jpg"),
+        ("train", "a_jpg.rf.02", "a_jpg"),
+        ("train", "train_b", ""),
+        ("val", "c", ""),
+    ]
+
+
+def test_one_year_may_stand_beside_another(source: Path) -> None:
+    other = source.with_name("VOC2012")
+    beside(other / "Annotations", "a", "z")
+    (other / "JPEGImages").mkdir()
+    for path in (other / "Annotations").glob("*.jpg"):
+        path.rename(other / "JPEGImages" / path.name)
+    records, _ = read(source.parent)
+    assert [(one.name, one.split) for one in records] == [
+        ("a", "train"),
+        ("b", "val"),
+        ("c", ""),
+        ("VOC2012_a", ""),
+        ("z", ""),
+    ]
+
+
+def test_two_files_about_one_image_are_told_of(source: Path) -> None:
+    second = source / "Annotations2" / "a.xml"
+    second.parent.mkdir()
+    second.write_text(xml())
+    second.with_name("d.xml").write_text(xml())
+    Image.new("RGB", (40, 30)).save(source / "JPEGImages" / "d.jpg")
+    records, problems = read(source)
+    assert [(one.name, len(one.labels)) for one in records] == [
+        ("a", 3),
+        ("b", 0),
+        ("c", 0),
+        ("d", 0),
+    ]
+    first = source / "Annotations" / "a.xml"
+    assert problems[0] == Problem(str(second), f"{first} is about the same image; it is left out")
 
 
 def test_where_no_class_is_known_all_are_vehicles(source: Path) -> None:

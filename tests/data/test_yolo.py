@@ -8,8 +8,9 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
+from geovehicle.data.division import divide
 from geovehicle.data.marks import turned_box
 from geovehicle.data.records import Note, Problem, Record
 from geovehicle.data.yolo import read_yolo
@@ -195,7 +196,39 @@ def test_copies_of_one_image_share_its_scene(source: Path) -> None:
     for copy in ("x_jpg.rf.0123", "x_jpg.rf.4567"):
         add(source, "train", copy, "")
     scenes = [one.scene for one in read(source)[0]]
-    assert scenes == ["a", "b", "x_jpg", "x_jpg", "c"]
+    assert scenes == ["", "", "x_jpg", "x_jpg", ""]
+
+
+@pytest.mark.parametrize("suffix", ["", "_jpg.rf.0123"])
+def test_validation_is_a_block_of_neighbours_where_nothing_was_copied(
+    source: Path, suffix: str
+) -> None:
+    (source / "images" / "val" / "c.png").unlink()
+    for number in range(10, 18):
+        add(source, "train", f"frame{number}{suffix}", "")
+    records, _ = read(source)
+    for seed in range(5):
+        parts = divide(records, 0.3, seed)
+        assert parts == ["train"] * 7 + ["val"] * 3
+
+
+def test_an_image_is_in_one_part_only(source: Path) -> None:
+    configure(source, train="images", val="images", test="images/val/c.png")
+    records, problems = read(source)
+    assert [(one.name, one.split) for one in records] == [(name, "train") for name in "abc"]
+    images = sorted((source / "images").rglob("*.png"))
+    left_out = [*images, source / "images" / "val" / "c.png"]
+    assert problems[:-1] == [
+        Problem(str(path), "it is in train already; it is left out") for path in left_out
+    ]
+
+
+def test_a_photo_that_is_stored_turned_is_refused(source: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.new("RGB", SIZE).save(source / "images" / "val" / "c.png", exif=exif)
+    _, problems = read(source)
+    assert "EXIF orientation 6" in problems[0].what
 
 
 def test_damaged_images_are_told_of(source: Path) -> None:
