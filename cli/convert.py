@@ -29,7 +29,7 @@ HEADER = ("part", "images", "vehicles", "ignored", "files")
 def command(
     data_format: FormatName, source: Path, destination: Path, settings: ConvertSettings
 ) -> None:
-    """Turn a labelled data set into COCO, to train on and to evaluate with.
+    """Turn a labelled data set of any layout into COCO.
 
     FORMAT is itcvd, dlr3k, vedai, dota, yolo, voc, coco or vectors.  DST gets
     train.json, val.json and test.json, those that have images, and images/.

@@ -50,6 +50,6 @@ def command(
 
         result = confirm_ignored(dataset, weights, settings, report)
     with replacing(output) as temporary:
-        temporary.write_text(json.dumps(result.content, ensure_ascii=False), encoding="utf-8")
+        temporary.write_text(json.dumps(result.content), encoding="ascii")
     total = result.labels + result.ignored
     click.echo(f"{result.labels} of {total} ignore boxes became labels → {output}")

@@ -6,18 +6,20 @@ import math
 import os
 from dataclasses import dataclass, replace
 from importlib import import_module
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from geovehicle.data.coco_writer import IMAGES, CocoWriter, sound
+from geovehicle.data.coco import COARSEST_GSD
+from geovehicle.data.coco_writer import CocoWriter, foreign_files, sound, windows_of
 from geovehicle.data.division import Part, divide
+from geovehicle.data.pictures import SUFFIXES
 from geovehicle.data.records import Note, Problem, Record
 from geovehicle.errors import DatasetError, OutputError, SettingsError
 from geovehicle.files import check_folder_writable, replacing_folder
 from geovehicle.settings import PAPER, ConvertSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -39,8 +41,8 @@ READERS: dict[FormatName, tuple[str, str]] = {
 PATCHES: dict[FormatName, tuple[int, int]] = {"itcvd": (PAPER.patch_width, PAPER.patch_height)}
 """Formats that are cut unless one asks for whole images: width and height, pixels."""
 
-OWN_FILES = {IMAGES, "train.json", "val.json", "test.json"}
-"""All that a conversion writes."""
+NAMED_ALIKE = (*SUFFIXES, ".mat", ".xml")
+"""Suffixes of the files that bear the name of their image in every format."""
 
 
 class Progress(NamedTuple):
@@ -137,17 +139,18 @@ def convert(
     SettingsError
         If the patches are not possible.
     OutputError
-        If the destination exists, holds what no conversion wrote, or cannot be
-        written.  An older result stays until its successor is complete.
+        If the destination exists, holds what no conversion wrote or what is to be
+        read, or cannot be written.  An older result stays until its successor is complete.
     """
     settings = settings or ConvertSettings()
     patch = _patch_size(data_format, settings)
-    _check_destination(source, destination, settings.overwrite)
+    _check_destination(source, destination, settings)
     listener = _Listener(on_event)
     try:
-        records = list(_gather(data_format, source, settings, listener))
+        records = list(_gather(data_format, source, settings, patch, listener))
     except OSError as error:
         raise DatasetError(f"{source} cannot be read: {error.strerror or error}") from error
+    _check_outside(destination, [record.path for record in records if record.path])
     with replacing_folder(destination) as folder:
         writer = CocoWriter(folder, patch, settings.overlap)
         parts = _write(writer, records, settings, listener)
@@ -185,21 +188,33 @@ def _patch_size(data_format: FormatName, settings: ConvertSettings) -> tuple[int
     return None if size is None else (size[0], size[1])
 
 
-def _check_destination(source: Path, destination: Path, overwrite: bool) -> None:
-    check_folder_writable(destination, overwrite)
+def _check_destination(source: Path, destination: Path, settings: ConvertSettings) -> None:
+    check_folder_writable(destination, settings.overwrite)
     if not destination.is_dir():
         return
-    foreign = sorted({path.name for path in destination.iterdir()} - OWN_FILES)
+    lists = [settings.only] if settings.only else []
+    _check_outside(destination, [source, *map(Path, [*settings.raster, *lists])])
+    foreign = foreign_files(destination)
     if foreign:
         raise OutputError(
             f"{destination} holds {foreign[0]}, which no conversion wrote; name another folder"
         )
-    if Path(os.path.realpath(source)).is_relative_to(os.path.realpath(destination)):
-        raise OutputError(f"{source} lies in {destination}; name another folder")
+
+
+def _check_outside(destination: Path, inputs: Iterable[Path]) -> None:
+    """Make sure that nothing of what is read goes when the destination is replaced."""
+    folder = os.path.realpath(destination)
+    for path in inputs:
+        if Path(os.path.realpath(path)).is_relative_to(folder):
+            raise OutputError(f"{path} lies in {destination}; name another folder")
 
 
 def _gather(
-    data_format: FormatName, source: Path, settings: ConvertSettings, listener: _Listener
+    data_format: FormatName,
+    source: Path,
+    settings: ConvertSettings,
+    patch: tuple[int, int] | None,
+    listener: _Listener,
 ) -> Iterator[Record]:
     """Yield the records that can be used; tell of the others."""
     module, function = READERS[data_format]
@@ -208,20 +223,22 @@ def _gather(
     met: set[str] = set()
     for item in reader(source, settings):
         if isinstance(item, Problem):
-            listener(item)
+            if wanted is None or _concerns(item, wanted):
+                listener(item)
             continue
-        fault = _fault(item, met, settings)
-        met.add(item.name)
-        if wanted is not None and item.name not in wanted:
+        known = settings.gsd is None or not math.isnan(item.gsd)
+        record = item if known else replace(item, gsd=settings.gsd)
+        fault = _fault(record, met) or _uncut(record, patch, settings.overlap)
+        met.add(record.name)
+        if wanted is not None and record.name not in wanted:
             continue
         if fault:
-            listener(Problem(item.name, fault))
+            listener(Problem(record.name, fault))
             continue
-        labels, wrong = sound(item.labels, item.width, item.height)
+        labels, wrong = sound(record.labels, record.width, record.height)
         for one in wrong:
-            listener(Problem(item.name, f"{one}; it is left out"))
-        gsd = settings.gsd if math.isnan(item.gsd) else item.gsd
-        yield replace(item, labels=labels, gsd=gsd)
+            listener(Problem(record.name, f"{one}; it is left out"))
+        yield replace(record, labels=labels)
     for name in sorted((wanted or set()) - met):
         listener(Problem(str(settings.only), f"there is no usable image {name} in the data set"))
 
@@ -237,14 +254,39 @@ def _wanted(path: str | None) -> set[str] | None:
     return {line.strip() for line in lines} - {""}
 
 
-def _fault(record: Record, met: set[str], settings: ConvertSettings) -> str:
+def _concerns(problem: Problem, wanted: set[str]) -> bool:
+    """Tell whether a problem may be that of an image that was asked for.
+
+    Names of images begin or end with that of the file, as those of tiles do.
+    """
+    file = PurePath(problem.where.split(", ")[0])
+    if isinstance(problem, Note) or file.suffix.lower() not in NAMED_ALIKE:
+        return True
+    begin, end = f"{file.stem}_", f"_{file.stem}"
+    return any(name == file.stem or name.startswith(begin) or name.endswith(end) for name in wanted)
+
+
+def _fault(record: Record, met: set[str]) -> str:
     """Tell why a record cannot be written, if so."""
     if record.name in met:
         return "another image has this name; it is left out"
     if not record.name or PurePosixPath(record.name).name != record.name or "\0" in record.name:
         return "this name cannot be that of a file; it is left out"
-    if math.isnan(record.gsd) and settings.gsd is None:
+    if any("\ud800" <= one <= "\udfff" for one in record.name + record.source + record.scene):
+        return "its name, source or scene is no Unicode text; it is left out"
+    if math.isnan(record.gsd):
         return "its ground sampling distance is not known; add --gsd"
+    if not 0 < record.gsd <= COARSEST_GSD:
+        return f"its ground sampling distance is {record.gsd:g} m; is it in metres?"
+    return ""
+
+
+def _uncut(record: Record, patch: tuple[int, int] | None, overlap: float) -> str:
+    """Tell why a record cannot be cut into patches, if so."""
+    try:
+        windows_of(record, record.split or "train", patch, overlap)
+    except SettingsError as error:
+        return f"at {record.gsd:g} m a pixel, {error}"
     return ""
 
 

@@ -7,7 +7,6 @@ training can learn from it: mostly the harder vehicles, in shadow or at the edge
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -24,6 +23,8 @@ from geovehicle.settings import DetectSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from geovehicle.detections import Detections
 
@@ -93,18 +94,36 @@ def confirm_ignored(
 
 
 def _promote(content: dict[str, Any], found: dict[int, Detections]) -> Confirmed:
-    """Clear ``iscrowd`` of each annotation that lies on a detection of its own."""
-    crowds = defaultdict(list)
+    """Clear ``iscrowd`` of each annotation that has a detection of its own."""
+    vehicles: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    crowds: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for annotation in content["annotations"]:
-        if annotation.get("iscrowd"):
-            crowds[annotation["image_id"]].append(annotation)
+        listed = crowds if annotation.get("iscrowd") else vehicles
+        listed[annotation["image_id"]].append(annotation)
     labels = 0
     for image_id, crowd in crowds.items():
-        boxes = np.array([annotation["bbox"] for annotation in crowd], np.float64)
-        boxes[:, 2:] += boxes[:, :2]
-        overlaps = box_iou(boxes[:, None], found[image_id].boxes[None])
-        confirmed = overlaps.max(axis=1, initial=0.0) >= CONFIRMING_IOU
-        for annotation in itertools.compress(crowd, confirmed):
-            annotation |= {"iscrowd": 0, "self_labelled": True}
-        labels += int(confirmed.sum())
+        nearest = _overlaps(vehicles[image_id], found[image_id]).max(axis=0, initial=0.0)
+        free = found[image_id].filter(nearest < CONFIRMING_IOU)
+        confirmed = _confirmed(_overlaps(crowd, free))
+        for index in confirmed:
+            crowd[index] |= {"iscrowd": 0, "self_labelled": True}
+        labels += len(confirmed)
     return Confirmed(content, labels, sum(map(len, crowds.values())) - labels)
+
+
+def _overlaps(annotations: list[dict[str, Any]], found: Detections) -> NDArray[np.float64]:
+    """Return the IoU of each annotation with each detection, shape (A, N)."""
+    boxes = np.array([one["bbox"] for one in annotations], np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return box_iou(boxes[:, None], found.boxes[None])
+
+
+def _confirmed(overlaps: NDArray[np.float64]) -> list[int]:
+    """Return the rows that get a column of their own, the best overlap first."""
+    pairs = np.argwhere(overlaps >= CONFIRMING_IOU)
+    order = np.argsort(-overlaps[tuple(pairs.T)], kind="stable")
+    columns: dict[int, int] = {}
+    for row, column in pairs[order].tolist():
+        if row not in columns and column not in columns.values():
+            columns[row] = column
+    return list(columns)

@@ -460,10 +460,12 @@ class ConvertSettings(Ranged):
     seed: int = setting(0, "Which places become validation.", minimum=0)
     patch: tuple[int, ...] | None = setting(
         None,
-        "Cut the images into patches of this width,height in pixels."
+        "Cut the training images into patches of this width,height in pixels."
         "  [default: 752,674 for itcvd, the paper's; whole images otherwise]",
     )
-    no_patches: bool = setting(False, "Keep the images whole where the format would cut them.")
+    no_patches: bool = setting(
+        False, "Keep the training images whole where the format would cut them."
+    )
     overlap: float = setting(
         5.0,
         "Least overlap of neighbouring patches in metres: a car's length, which makes"

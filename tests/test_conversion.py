@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -121,6 +122,22 @@ def test_itcvd_is_cut_into_the_paper_s_patches(go, make, tmp_path):
     assert sizes == {(752, 674)}
     report, _ = go([large], data_format="itcvd", target="whole", no_patches=True)
     assert report.parts["train"].files == 1
+    report, _ = go([large, replace(large, name="b", split="test")], data_format="itcvd", target="b")
+    assert report.parts["test"] == PartCount(1, 2, 0, 1)
+
+
+def test_a_ground_sampling_distance_that_fits_no_patch(go, make):
+    told = [
+        make("a"),
+        make("b", gsd=1e-310),
+        make("c", gsd=0.005),
+        make("t", gsd=0.005, split="test"),
+    ]
+    report, events = go(told, patch=(32, 24), overlap=0.4, val_share=0)
+    assert {part: count.images for part, count in report.parts.items()} == {"train": 1, "test": 1}
+    tiny, fine = problems(events)
+    assert tiny.startswith("b: at 1e-310 m a pixel, patches of 32 pixels cannot overlap")
+    assert fine.startswith("c: at 0.005 m a pixel, patches of 32 pixels cannot overlap by 80;")
 
 
 @pytest.mark.parametrize(
@@ -129,13 +146,19 @@ def test_itcvd_is_cut_into_the_paper_s_patches(go, make, tmp_path):
         ({"patch": (32,)}, "width and height"),
         ({"patch": (32, 0)}, "width and height"),
         ({"patch": (32, 24), "no_patches": True}, "leave out one"),
-        ({"patch": (32, 24), "overlap": 2.4}, "take larger patches"),
     ],
 )
 def test_patches_that_are_not_possible(go, make, tmp_path, how, match):
     with pytest.raises(SettingsError, match=match):
         go([make()], **how)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("gsd", [10.0, 0.0, -0.1, math.inf])
+def test_a_ground_sampling_distance_that_no_data_set_may_have(go, make, gsd):
+    report, events = go([make("a", gsd=gsd), make("b")])
+    assert problems(events) == [f"a: its ground sampling distance is {gsd:g} m; is it in metres?"]
+    assert sum(count.images for count in report.parts.values()) == 1
 
 
 def test_the_ground_sampling_distance_is_filled_in_or_asked_for(go, make, tmp_path):
@@ -218,6 +241,38 @@ def test_only_some(go, make, tmp_path):
         go(items, target="other", only=str(tmp_path / "missing.txt"))
 
 
+def test_problems_of_images_that_are_not_listed(go, make, tmp_path):
+    (tmp_path / "list.txt").write_text("b\nval_d\n")
+    elsewhere = [Problem("GT/a.mat, row 3", "is bad"), Problem("up/a.JPG", "is bad"), make("c")]
+    items = [*elsewhere, make("b"), make("val_d"), make("bad", gsd=math.nan)]
+    how = {"only": str(tmp_path / "list.txt"), "strict": True}
+    _, events = go(items, **how)
+    assert problems(events) == []
+    for where in ("GT/b.mat", "d.jpg", "labels.json, image 3", "a.txt, line 2"):
+        with pytest.raises(DatasetError, match=f"1 records .*{where}: is bad"):
+            go([*items, Problem(where, "is bad")], target="other", **how)
+
+
+@pytest.mark.parametrize(
+    "how", [{"source": "\ud800"}, {"scene": "\udcdf"}, {"name": "stra\udcdfe"}]
+)
+def test_what_is_no_text_is_a_problem(go, make, how):
+    record = replace(make("b"), **how)
+    report, events = go([make("a"), record], val_share=0)
+    assert report.parts["train"].images == 1
+    assert [one.where for one in events if type(one) is Problem] == [record.name]
+    assert "no Unicode text" in problems(events)[0]
+
+
+def test_the_table_counts_what_is_written(go, make, tmp_path):
+    cut = np.array([[-15.0, 5.0, 5.0, 15.0], [-5.0, 5.0, 15.0, 15.0], [-9.5, 20.0, 0.5, 30.0]])
+    report, events = go([make("a", cut)])
+    assert report.parts["train"] == PartCount(1, 1, 1, 1)
+    assert problems(events) == ["a: vehicle 3 shows less than a pixel of itself; it is left out"]
+    (image,) = read_coco(tmp_path / "out" / "train.json")
+    assert (len(image.boxes), len(image.ignore)) == (1, 1)
+
+
 def test_too_few_places_for_validation_are_told_of(go, make):
     report, events = go([make()])
     assert set(report.parts) == {"train"}
@@ -265,9 +320,31 @@ def test_the_source_is_not_replaced(tmp_path, make):
     assert source.exists()
 
 
+def test_a_set_made_by_hand_is_not_replaced(go, make, tmp_path):
+    (tmp_path / "out" / "images").mkdir(parents=True)
+    (tmp_path / "out" / "images" / "mine.png").touch()
+    content = {"images": [{"id": 1, "file_name": "mine.png"}], "annotations": []}
+    (tmp_path / "out" / "train.json").write_text(json.dumps(content))
+    with pytest.raises(OutputError, match="which no conversion wrote"):
+        go([make()], overwrite=True)
+    assert (tmp_path / "out" / "images" / "mine.png").exists()
+
+
+def test_nothing_that_is_read_is_replaced(go, make, tmp_path):
+    go([make("old")])
+    inside = tmp_path / "out" / "images" / "old.jpg"
+    (tmp_path / "link.jpg").symlink_to(inside)
+    for how in ({"raster": (str(inside),)}, {"only": str(inside)}):
+        with pytest.raises(OutputError, match="lies in"):
+            go([make("new")], overwrite=True, **how)
+    with pytest.raises(OutputError, match="lies in"):
+        go([make("new"), make("b", path=tmp_path / "link.jpg")], overwrite=True)
+    assert inside.exists()
+
+
 def test_places_that_cannot_be(go, make, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="is a file"):
+    with pytest.raises(OutputError, match="is no folder"):
         go([make()], target="file", overwrite=True)
     with pytest.raises(OutputError, match="there is no folder"):
         go([make()], target="missing/out")

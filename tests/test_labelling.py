@@ -125,6 +125,33 @@ def test_no_detection_confirms_nothing(dataset: Path, finder: Finder) -> None:
     assert confirm_ignored(dataset, "any").labels == 0
 
 
+def test_a_detection_confirms_one_box(dataset: Path, finder: Finder) -> None:
+    content = json.loads(dataset.read_text())
+    content["annotations"][2]["bbox"] = [62, 10, 20, 40]
+    dataset.write_text(json.dumps(content))
+    for found, confirmed in (([60, 10, 80, 50], 1), ([62, 10, 82, 50], 2)):
+        finder.boxes = [found]
+        result = confirm_ignored(dataset, "any")
+        assert result.labels == 1
+        assert crowds(result.content)[confirmed] == 0
+
+
+def test_each_box_may_have_a_detection_of_its_own(dataset: Path, finder: Finder) -> None:
+    content = json.loads(dataset.read_text())
+    content["annotations"][2]["bbox"] = [66, 10, 20, 40]
+    dataset.write_text(json.dumps(content))
+    finder.boxes = [[66, 10, 86, 50], [60, 10, 76, 50]]
+    assert confirm_ignored(dataset, "any").labels == 2
+
+
+def test_the_detection_of_a_label_confirms_nothing(dataset: Path, finder: Finder) -> None:
+    content = json.loads(dataset.read_text())
+    content["annotations"][1]["bbox"] = [14, 10, 40, 20]
+    dataset.write_text(json.dumps(content))
+    finder.boxes = [[12, 10, 52, 30]]
+    assert confirm_ignored(dataset, "any").labels == 0
+
+
 def test_a_box_on_the_image_nobody_searched_is_no_witness(dataset: Path, finder: Finder) -> None:
     content = json.loads(dataset.read_text())
     content["annotations"][1]["image_id"] = 2

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 Vehicle = tuple[list[float], str]
 """The box of one vehicle, x1, y1, x2, y2, and its type."""
 
+COARSEST_GSD = 2.0
+"""Metres, at which a car is one pixel wide and two long.  More is taken for another unit:
+an image is resampled to the model's gsd, by a hundred times if it tells centimetres."""
+
 
 @dataclass(frozen=True)
 class LabelledImage:
@@ -212,6 +216,11 @@ def _image(
 ) -> LabelledImage:
     told = record.get("gsd")
     gsd = number(default_gsd if told is None else told)
+    if gsd > COARSEST_GSD:
+        raise DatasetError(
+            f"{path}: image {record['id']} has a gsd of {gsd:g}; is it in metres?"
+            f" Vehicles cannot be told beyond {COARSEST_GSD:g}"
+        )
     if not gsd > 0:
         raise DatasetError(
             f"{path}: image {record['id']} has no usable gsd ({str(told)[:40]}); "

@@ -78,6 +78,27 @@ def test_an_existing_folder(run, twin, tmp_path):
     assert run("convert", "itcvd", twin, tmp_path / "out", "--overwrite").exit_code == 0
 
 
+def test_a_name_that_is_no_text_is_one_line(run, dataset, tmp_path):
+    content = json.loads(dataset.read_text())
+    content["images"][0]["source"] = "\ud800"
+    dataset.write_text(json.dumps(content))
+    result = run("convert", "coco", dataset, tmp_path / "out", "--gsd", 0.2)
+    assert result.exit_code == 0
+    assert result.stderr.startswith("problem: a: its name, source or scene is no Unicode text")
+
+
+def test_an_orthophoto_in_the_folder_to_replace_stays(run, tmp_path):
+    ortho = tmp_path / "out" / "images" / "north.tif"
+    ortho.parent.mkdir(parents=True)
+    ortho.touch()
+    (tmp_path / "one.gpkg").touch()
+    how = ("--raster", ortho, "--overwrite")
+    result = run("convert", "vectors", tmp_path / "one.gpkg", tmp_path / "out", *how)
+    assert result.exit_code == 4
+    assert "north.tif lies in" in result.stderr
+    assert ortho.exists()
+
+
 def test_coco_is_normalised(run, dataset, tmp_path):
     result = run("convert", "coco", dataset, tmp_path / "out", "--gsd", 0.2, "--val-share", 0)
     assert result.exit_code == 0
@@ -130,6 +151,7 @@ def test_the_whole_way_with_the_published_counts(run, weights, tmp_path):
 
 def test_patches_of_a_converted_set_are_sound(run, twin, tmp_path):
     run("convert", "itcvd", twin, tmp_path / "out", "--patch", "48,40", "--overlap", 1)
+    assert {image.width for image in read_coco(tmp_path / "out" / "test.json")} == {SIZE[0]}
     content = json.loads((tmp_path / "out" / "train.json").read_text())
     assert {(image["width"], image["height"]) for image in content["images"]} == {(48, 40)}
     assert {one["iscrowd"] for one in content["annotations"]} == {0, 1}

@@ -45,6 +45,16 @@ def test_an_older_file_stays(run, weights, crowded):
     assert json.loads(new.read_text())
 
 
+def test_half_a_letter_is_kept(run, weights, crowded):
+    content = json.loads(crowded.read_text())
+    content["images"][0]["source"] = "stra\udcdfe"
+    crowded.write_text(json.dumps(content))
+    new = crowded.with_name("new.json")
+    result = run("label", crowded, "-o", new, "--weights", weights)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(new.read_text())["images"][0]["source"] == "stra\udcdfe"
+
+
 def test_a_damaged_data_set_is_one_line(run, weights, tmp_path):
     (tmp_path / "labels.json").write_text("{")
     result = run("label", tmp_path / "labels.json", "-o", tmp_path / "n.json", "--weights", weights)
