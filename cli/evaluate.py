@@ -69,7 +69,7 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Compare detectors with a labelled data set, or a layer with a layer.
+    """Compare detectors with labelled images, or two layers.
 
     DATASET is a JSON file in the COCO layout, with its images beside it or in
     images/; with --predictions it is a layer of outlines or points.  Precision,
@@ -89,7 +89,8 @@ def command(
         from geovehicle.export.report import write_report
 
         write_report(evaluation, output, overwrite)
-    click.echo(_json(evaluation) if as_json else _text(evaluation))
+    told = _json(evaluation) if as_json else _text(evaluation)
+    click.echo(told.encode(errors="replace").decode())  # names need not be Unicode
     if output is not None:
         click.echo(f"report → {output / 'report.html'}", err=as_json)
 
@@ -120,9 +121,12 @@ def _of_images(
     quiet: bool,
 ) -> Evaluation:
     from geovehicle.data.coco import read_coco
+    from geovehicle.engines.detectors import load_detector
     from geovehicle.export.report import Evaluation
 
     images = read_coco(dataset, gsd)
+    for name in weights[1:]:  # told before the first has gone over the images
+        load_detector(name, settings)
     with StatusLine(shown=not quiet) as line:
         reports = [_one(images, name, settings, line) for name in weights]
     return Evaluation(dataset.name, _with_unique_names(reports), images)
@@ -137,13 +141,19 @@ def _one(
 
 
 def _with_unique_names(reports: Sequence[Report]) -> list[Report]:
-    """Return the reports, of which later ones of a name get a number."""
-    seen: dict[str, int] = {}
+    """Return the reports, of which later ones of a name get a number.
+
+    Names of files are made of them, so that case does not tell them apart.
+    """
+    taken: set[str] = set()
     unique = []
     for report in reports:
-        seen[report.name] = seen.get(report.name, 0) + 1
-        number = seen[report.name]
-        unique.append(replace(report, name=f"{report.name}-{number}") if number > 1 else report)
+        name, number = report.name, 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{report.name}-{number}"
+        taken.add(name.casefold())
+        unique.append(replace(report, name=name))
     return unique
 
 

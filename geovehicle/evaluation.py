@@ -76,10 +76,12 @@ def evaluate(
 def name_of(weights: str | Path) -> str:
     """Return what a detector is called in tables.
 
-    It is the name of its file; a ``model.safetensors`` has that of its folder.
+    It is the name of its file; what a training leaves has that of its folder, with
+    ``-best`` behind it for a ``best.safetensors``.
     """
     path = Path(weights)
-    return path.resolve().parent.name if path.stem == "model" else path.stem
+    folder = path.resolve().parent.name
+    return {"model": folder, "best": f"{folder}-best"}.get(path.stem, path.stem)
 
 
 def report(

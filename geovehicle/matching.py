@@ -229,15 +229,18 @@ class Matches:
         last = np.append(self.scores[1:] < self.scores[:-1], True)
         return float(self.scores[np.where(last, f1, -1.0).argmax()])
 
-    def balanced_score(self) -> float:
+    def balanced_score(self) -> float | None:
         """Return the score that as many detections reach as there are vehicles.
 
-        There precision equals recall, and the count is right.  It is 1 where
-        nothing was detected or nothing is there.
+        There precision equals recall, and the count is right; more detections reach
+        it where several have this very score.  Fewer detections than vehicles have
+        no such score: None.  It is 1 where nothing is there.
         """
-        if not len(self.scores) or not self.vehicles:
+        if not self.vehicles:
             return 1.0
-        return float(self.scores[min(self.vehicles, len(self.scores)) - 1])
+        if len(self.scores) < self.vehicles:
+            return None
+        return float(self.scores[self.vehicles - 1])
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ class Metrics:
         At the score asked for and the paper's IoU.
     best_score, best_f1 : float
         The score with the highest F1 at the paper's IoU, and that F1.
-    balanced_score : float
+    balanced_score : float or None
         The score at which precision equals recall: as many detections as vehicles.
+        None where there are fewer of them at any score.
     """
 
     images: int | None
@@ -45,7 +46,7 @@ class Metrics:
     rates: Rates
     best_score: float
     best_f1: float
-    balanced_score: float
+    balanced_score: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures for JSON: None for what is not defined."""

@@ -101,7 +101,8 @@ def test_report_tells_types() -> None:
     [
         ("vehicles-10cm", "vehicles-10cm"),
         ("runs/mine/model.safetensors", "mine"),
-        ("runs/best.safetensors", "best"),
+        ("runs/mine/best.safetensors", "mine-best"),
+        ("runs/mine/first.safetensors", "first"),
     ],
 )
 def test_a_detector_is_called_by_its_file_or_folder(weights: str, name: str) -> None:

@@ -139,8 +139,11 @@ def test_the_balanced_score_counts_right() -> None:
     rates = matches.at_score(0.7)
     assert rates.precision == rates.recall
     assert matches.best_score() == 0.6
+
+
+def test_no_score_balances_fewer_detections_than_vehicles() -> None:
     few = Matches(np.array([0.9]), np.array([True]), 3)
-    assert few.balanced_score() == 0.9
+    assert few.balanced_score() is None
 
 
 def test_a_threshold_takes_all_detections_of_its_score() -> None:
@@ -181,7 +184,7 @@ def test_nothing_found_and_nothing_there() -> None:
     missed = overlaps([], [CAR]).matches(0.5)
     assert missed.average_precision() == 0
     assert missed.at_score(0.5) == Rates(0, 0, 1)
-    assert (missed.best_score(), missed.balanced_score()) == (1.0, 1.0)
+    assert (missed.best_score(), missed.balanced_score()) == (1.0, None)
     nothing = overlaps([], []).matches(0.5)
     assert nothing.at_score(0.5).f1 == 1.0
     assert np.isnan(nothing.average_precision())

@@ -37,8 +37,14 @@ def test_what_is_not_defined_is_null_in_json() -> None:
     assert told["name"] == "mine"
     assert told["sources"]["empty"]["ap50"] is None
     assert told["sources"]["full"]["ap50"] == 1.0
+    assert told["total"]["balanced_score"] == 0.5
     assert told["sources"]["full"]["images"] == 1
     assert told["total"]["rates"]["f1"] == 1.0
     assert told["types"] == {"car": {"found": 1, "vehicles": 1, "recall": 1.0}}
     assert told["curves"]["iou"] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
     assert told["curves"]["precision_at_recall"] == [1.0] * 101
+
+
+def test_a_balanced_score_that_is_not_there_is_null_in_json() -> None:
+    report = Measurement(found(row(1), [0.5], row(2)), score=0.5).report("", {}, [])
+    assert report.as_dict()["total"]["balanced_score"] is None

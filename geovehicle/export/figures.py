@@ -107,7 +107,7 @@ def _empty(across: str, up: str) -> tuple[Figure, Axes]:
 
 def _line(number: int, name: str) -> dict[str, Any]:
     return {
-        "label": name,
+        "label": name.encode(errors="replace").decode(),  # of a file name that is no text
         "color": COLOURS[number % len(COLOURS)],
         "linestyle": LINES[number % len(LINES)],
     }

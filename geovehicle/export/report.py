@@ -143,12 +143,17 @@ def _files(evaluation: Evaluation) -> dict[str, bytes]:
         **_predictions(evaluation),
         "table1.md": _table_page(markdown(TABLE_1, rows)),
         **curves,
-        "report.html": _page(evaluation, curves).encode(),
+        "report.html": _bytes(_page(evaluation, curves)),
     }
 
 
 def _json(content: Any, indent: int | None = None) -> bytes:
-    return json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False).encode()
+    return _bytes(json.dumps(content, ensure_ascii=False, indent=indent, allow_nan=False))
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as UTF-8; half of a surrogate pair, which JSON can hold, as a question mark."""
+    return text.encode(errors="replace")
 
 
 def _predictions(evaluation: Evaluation) -> dict[str, bytes]:
@@ -174,11 +179,11 @@ def _predictions(evaluation: Evaluation) -> dict[str, bytes]:
 
 
 def _table_page(table: str) -> bytes:
-    return (
+    return _bytes(
         f"At an IoU of {PAPER.evaluation_iou}. Rows marked as published are the paper's own,"
         f" measured on ITCVD; they compare with the others only where those are of ITCVD,"
         f" too.\n\n{table}"
-    ).encode()
+    )
 
 
 def _page(evaluation: Evaluation, curves: dict[str, bytes]) -> str:

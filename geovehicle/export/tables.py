@@ -62,9 +62,12 @@ def share(value: float, decimals: int = 3) -> str:
     return NOTHING if math.isnan(value) else f"{value:.{decimals}f}"
 
 
-def threshold(score: float) -> str:
-    """Return a score as text, rounded down: what reaches it reaches the text as well."""
-    return f"{math.floor(score * 1000) / 1000:.3f}"
+def threshold(score: float | None) -> str:
+    """Return a score as text, rounded down: what reaches it reaches the text as well.
+
+    Where there is none, it is a dash.
+    """
+    return NOTHING if score is None else f"{math.floor(score * 1000) / 1000:.3f}"
 
 
 def table_1(reports: Sequence[Report], data: str) -> list[Row]:

@@ -10,6 +10,7 @@ import pytest
 import shapely
 
 from geovehicle.detections import Detections
+from geovehicle.errors import CheckpointError
 from geovehicle.evaluation import name_of, report
 from geovehicle.model.weights import DEFAULT
 
@@ -36,6 +37,7 @@ def asked(monkeypatch):
         return report(plain, detections, score, name)
 
     monkeypatch.setattr("geovehicle.evaluation.evaluate", known)
+    monkeypatch.setattr("geovehicle.engines.detectors.load_detector", lambda *_: None)
     return asked
 
 
@@ -78,6 +80,36 @@ def test_several_detectors_side_by_side(run, dataset, asked):
     assert [weights for weights, _ in asked] == options[1::2]
     table = run("evaluate", dataset, *options, "--gsd", 0.1).stdout
     assert [line for line in table.splitlines() if line in names] == names
+
+
+@pytest.mark.usefixtures("asked")
+def test_no_two_detectors_have_one_name(run, dataset):
+    files = ["1/a.pt", "2/a.pt", "a-2.pt", "A.pt"]  # A and a are one file name to some systems
+    options = [part for file in files for part in ("--weights", file)]
+    result = run("evaluate", dataset, *options, "--gsd", 0.1, "--json")
+    names = [model["name"] for model in json.loads(result.stdout)["models"]]
+    assert names == ["a", "a-2", "a-2-2", "A-3"]
+
+
+def test_every_detector_is_looked_at_before_the_first_is_evaluated(
+    run, weights, dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("geovehicle.evaluation.evaluate", lambda *_: pytest.fail("too early"))
+    (tmp_path / "broken.safetensors").write_bytes(b"nothing")
+    for name in ("gone.safetensors", "broken.safetensors"):
+        options = ["--weights", weights, "--weights", tmp_path / name, "--gsd", 0.1]
+        result = run("evaluate", dataset, *options)
+        assert result.exit_code == CheckpointError.exit_code
+        assert name in result.stderr
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_source_that_is_no_unicode_is_shown_with_a_question_mark(evaluate, dataset):
+    content = json.loads(dataset.read_text())
+    content["images"][0]["source"] = "north\ud800"
+    dataset.write_text(json.dumps(content))
+    assert "north? " in evaluate("--gsd", 0.1).stdout
+    assert "north?" in json.loads(evaluate("--gsd", 0.1, "--json").stdout)["sources"]
 
 
 def test_the_shipped_weights_by_default(run, dataset, asked):

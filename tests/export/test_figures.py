@@ -46,3 +46,7 @@ def test_the_same_figures_give_the_same_files(pair):
 def test_one_detector_is_one_line_even_if_it_found_nothing():
     alone = draw_figures([replace(report(0, ""), name="mine")])
     assert not any(ORANGE in alone[f"{name}.svg"] for name in NAMES)
+
+
+def test_a_name_that_is_no_unicode_does_not_stop_the_drawing():
+    assert b"<svg" in draw_figures([report(2, "a"), report(1, "b\udcff")])["recall.svg"]

@@ -143,6 +143,34 @@ def test_the_page_tells_the_figures(page):
         assert told in text
 
 
+def test_the_page_tells_which_score_counts_right_if_one_does(evaluation, images, folder):
+    from geovehicle.detections import Detections
+    from geovehicle.evaluation import report
+
+    def told(name, one):
+        write_report(replace(evaluation, reports=[one]), folder / name)
+        return re.sub(r"\s+", " ", Page((folder / name / "report.html").read_text("utf-8")).text)
+
+    folder.mkdir()
+    assert "Score for counting: 0.625 , at which precision equals recall" in told(
+        "enough", evaluation.reports[0]
+    )
+    few = report(images, [Detections.empty()] * 2, 0.5, "few")
+    text = told("few", few)
+    assert "Score for counting: - , for there are fewer detections than vehicles" in text
+    assert "precision equals recall" not in text
+
+
+def test_text_that_is_no_unicode_is_written_with_question_marks(evaluation, images, folder):
+    odd = [replace(image, source="a\ud800b") for image in images]
+    groups = {"sources": {"a\ud800b": evaluation.reports[0].total}}
+    one = replace(evaluation.reports[0], name="c\udcffd", groups=groups)
+    write_report(replace(evaluation, data="e\udcfff", reports=[one], images=odd), folder)
+    texts = [(folder / name).read_text("utf-8") for name in ("metrics.json", "report.html")]
+    assert all("a?b" in text and "c?d" in text and "e?f" in text for text in texts)
+    assert "| c?d | e?f |" in (folder / "table1.md").read_text("utf-8")
+
+
 def test_layers_have_a_report_without_pictures_of_errors(evaluation, folder):
     maps = replace(evaluation.reports[0], detections=(), groups={})
     write_report(replace(evaluation, reports=[maps], images=[]), folder)

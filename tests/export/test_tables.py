@@ -33,6 +33,10 @@ def test_a_threshold_is_never_rounded_up():
     assert threshold(1.0) == "1.000"
 
 
+def test_a_threshold_that_is_not_there_is_a_dash():
+    assert threshold(None) == "-"
+
+
 def test_table_1_has_the_paper_s_own_rows_marked_as_such(evaluation):
     rows = [
         dict(zip(TABLE_1, row, strict=True)) for row in table_1(evaluation.reports, "mine.json")
