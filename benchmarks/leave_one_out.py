@@ -15,18 +15,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from geovehicle import LabelledImage, read_coco
-from runs import (
-    VARIANTS,
-    Results,
-    Task,
-    Variant,
-    add_options,
-    budget_of,
-    cells,
-    markdown,
-    perform_all,
-    told,
-)
+
+from runs import Results, cells, markdown, perform_all, told
+from variants import VARIANTS, Task, Variant, add_options, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

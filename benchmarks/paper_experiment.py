@@ -2,10 +2,10 @@
 
 DFL-CNN is Faster R-CNN with a skip connection and a focal loss in RPN and head.
 All eight combinations are trained alike (data, start, iterations, batch, crop,
-seeds), HOG + SVM beside them, and tested on the same images.  AP needs no
-threshold; recall, precision and F1 are taken at a score of 0.5, which nothing was
-chosen by; the best F1 is that of the score chosen on the tested images themselves,
-an upper bound.
+seeds), HOG + SVM beside them, and tested on the same images.  The head's loss alone
+brings the weight of the boxes that goes with it.  AP needs no threshold; recall,
+precision and F1 are taken at a score of 0.5, which nothing was chosen by; the best
+F1 is that of the score chosen on the tested images themselves, an upper bound.
 
 The folder gets a ``table.md`` for the documentation and an ``experiment.json`` with
 all figures, versions, hardware and the command.  Both are written anew after each
@@ -22,18 +22,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from geovehicle import LabelledImage, read_coco
-from runs import (
-    VARIANTS,
-    Results,
-    Task,
-    Variant,
-    add_options,
-    budget_of,
-    cells,
-    markdown,
-    perform_all,
-    told,
-)
+
+from runs import Results, cells, markdown, perform_all, told
+from variants import VARIANTS, Task, Variant, add_options, budget_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Runs of the experiments: what is compared, one training and evaluation, and their tables.
+"""Runs of the experiments: one training and evaluation each, and their tables.
 
 A finished run is known by its ``metrics.json`` and not repeated; one that was
 interrupted goes on from its state.  All is done by the functions that users call.
@@ -13,30 +13,27 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from geovehicle import DetectSettings, LabelledImage, Recipe, TrainSettings, evaluate, train
+from geovehicle import DetectSettings, Recipe, TrainSettings, evaluate, train
 from geovehicle.baselines import hog_svm
-from geovehicle.cli.train import RECIPES
 from geovehicle.environment import devices, versions
 from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.files import replacing
 from geovehicle.learning.state import facts_of
-from geovehicle.settings import PAPER, DetectorConfig, HogSvmConfig, LossName
-from geovehicle.training import Run
+from geovehicle.settings import PAPER, HogSvmConfig
+from geovehicle.training import LOG, Run
+
+from variants import SCORE, Budget, Task, budget_of
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable
 
     from geovehicle.metrics import Metrics
-
-SCORE = 0.5
-"""Precision, recall and F1 of every model are taken at this score, which nothing was
-chosen by."""
 
 FIGURES = ("ap50", "ap30", "recall", "precision", "f1", "best_f1")
 
@@ -46,132 +43,7 @@ METRICS = "metrics.json"
 
 Result = dict[str, Any]
 
-
-@dataclass(frozen=True)
-class Variant:
-    """What is trained: a network with some of the paper's changes, or no network.
-
-    Attributes
-    ----------
-    name, title : str
-        For folders and options, and for the table.
-    skip, rpn, head : bool
-        Which of the paper's three changes are made: the skip connection and the
-        focal losses of RPN and head.
-    network : bool
-        False for HOG + SVM.
-    """
-
-    name: str
-    title: str
-    skip: bool = False
-    rpn: bool = False
-    head: bool = False
-    network: bool = True
-
-    def config(self, base: DetectorConfig) -> DetectorConfig:
-        """Return the network: the base, with this variant's changes and no other."""
-        losses: dict[bool, LossName] = {True: "focal", False: "cross-entropy"}
-        return replace(
-            base,
-            skip_connection=self.skip,
-            rpn_loss=losses[self.rpn],
-            head_loss=losses[self.head],
-        )
-
-
-VARIANTS = (
-    Variant("hog-svm", "HOG + SVM", network=False),
-    Variant("faster-rcnn", "Faster R-CNN"),
-    Variant("skip", "+ skip connection", skip=True),
-    Variant("rpn", "+ focal RPN", rpn=True),
-    Variant("head", "+ focal head", head=True),
-    Variant("skip-rpn", "+ skip, focal RPN", skip=True, rpn=True),
-    Variant("skip-head", "+ skip, focal head", skip=True, head=True),
-    Variant("rpn-head", "+ focal RPN, focal head", rpn=True, head=True),
-    Variant("dfl-cnn", "DFL-CNN", skip=True, rpn=True, head=True),
-)
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What all runs of an experiment have in common.
-
-    Attributes
-    ----------
-    config : DetectorConfig
-        The networks' base.
-    settings : TrainSettings
-        Iterations, batch, crop and the rest; the seed is each run's own.
-    backbone_weights : str, optional
-        What the networks' backbone starts with.
-    """
-
-    config: DetectorConfig
-    settings: TrainSettings
-    backbone_weights: str | None = None
-
-
-@dataclass(frozen=True)
-class Task:
-    """One run: a variant and seed, what it learns from and what it is tested on.
-
-    Attributes
-    ----------
-    row : str
-        The row of the table that it belongs to, and its folder.
-    group : str
-        What ``--only`` asks for.
-    variant : Variant
-        What is trained.
-    seed : int
-        Of every random choice.
-    training, testing : sequence of LabelledImage
-        Without an image in common.
-    """
-
-    row: str
-    group: str
-    variant: Variant
-    seed: int
-    training: Sequence[LabelledImage]
-    testing: Sequence[LabelledImage]
-
-    def folder(self, output: Path) -> Path:
-        """Return where the run writes."""
-        return output / self.row / f"seed-{self.seed}"
-
-
 Results = Sequence[tuple[Task, Result]]
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that all experiments have."""
-    add = parser.add_argument
-    add("--train", type=Path, required=True, metavar="JSON", help="labelled images to learn from")
-    add("--val", type=Path, required=True, metavar="JSON", help="labelled images to test on")
-    add("--output", type=Path, required=True, metavar="FOLDER", help="where all runs are kept")
-    add("--only", action="append", metavar="NAME", help="do these alone; once for each")
-    add("--seeds", type=int, default=1, help="runs of each, with seeds from 0")
-    add("--recipe", choices=RECIPES, default="default", help="the networks' common base")
-    add("--backbone-weights", metavar="FILE|imagenet", help="from scratch without")
-    for name in ("iterations", "batch", "crop", "workers"):
-        add(f"--{name}", type=int, help="in place of the recipe's")
-    add("--device", default="auto", help="where the networks are trained and tested")
-
-
-def budget_of(options: argparse.Namespace) -> Budget:
-    """Return what the options say that all runs have in common."""
-    config, settings = RECIPES[options.recipe]
-    given = {
-        name: getattr(options, name)
-        for name in ("iterations", "batch", "crop", "workers")
-        if getattr(options, name) is not None
-    }
-    if "crop" in given:
-        given["crop_width"] = None
-    settings = replace(settings, device=options.device, **given)
-    return Budget(config, settings, options.backbone_weights)
 
 
 def told(main: Callable[[], None]) -> int:
@@ -224,14 +96,13 @@ def perform(task: Task, budget: Budget, output: Path) -> Result:
         if result["facts"] != facts:
             raise SettingsError(f"{path} is of another experiment; give another --output")
         return result
-    start = time.monotonic()
-    weights = _train(task, budget, path.parent)
+    weights, seconds = _train(task, budget, path.parent)
     trained = time.monotonic()
     settings = DetectSettings(score=SCORE, device=budget.settings.device)
     report = evaluate(task.testing, weights, settings)
     result = {
         "facts": facts,
-        "training_seconds": round(trained - start, 1),
+        "training_seconds": round(seconds, 1),
         "testing_seconds": round(time.monotonic() - trained, 1),
         "figures": _figures(report.total),
         "sources": {name: _figures(one) for name, one in report.sources.items()},
@@ -240,20 +111,24 @@ def perform(task: Task, budget: Budget, output: Path) -> Result:
     return result
 
 
-def _train(task: Task, budget: Budget, folder: Path) -> Path:
+def _train(task: Task, budget: Budget, folder: Path) -> tuple[Path, float]:
+    """Return the weights, and the seconds that it took to learn them, interrupted or not."""
     settings = replace(budget.settings, seed=task.seed)
     tell = _teller(f"{task.row}, seed {task.seed}")
     if not task.variant.network:
-        recipe = hog_svm.HogSvmRecipe(HOG_SVM)
-        return hog_svm.train(task.training, folder, settings, tell, recipe)
+        recipe, start = hog_svm.HogSvmRecipe(HOG_SVM), time.monotonic()
+        weights = hog_svm.train(task.training, folder, settings, tell, recipe)
+        return weights, time.monotonic() - start
     run = Run(folder, resume=True)
-    return train(
+    weights = train(
         task.training,
         run,
         _recipe(task, budget),
         settings,
         lambda step: tell(step.iteration, settings.iterations),
     )
+    last = (folder / LOG).read_text(encoding="utf-8").splitlines()[-1]
+    return weights, json.loads(last)["seconds"]
 
 
 def _recipe(task: Task, budget: Budget) -> Recipe:
@@ -313,7 +188,7 @@ def write_summary(output: Path, results: Results, table: str) -> None:
 
 
 def cells(results: Sequence[Result], source: str | None = None) -> list[str]:
-    """Return the figures of a row: the mean over its runs, ± their standard deviation.
+    """Return how many runs a row has, and their figures: the mean ± standard deviation.
 
     Parameters
     ----------
@@ -323,7 +198,7 @@ def cells(results: Sequence[Result], source: str | None = None) -> list[str]:
         Take this source's figures alone.
     """
     found = [one["figures"] if source is None else one["sources"][source] for one in results]
-    return [_cell([figures[name] for figures in found]) for name in FIGURES]
+    return [str(len(found)), *(_cell([one[name] for one in found]) for name in FIGURES)]
 
 
 def _cell(values: Sequence[float]) -> str:
@@ -333,7 +208,7 @@ def _cell(values: Sequence[float]) -> str:
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table: the header's own columns, then those of :func:`cells`."""
-    names = [*header, "AP50", "AP30", "recall", "precision", "F1", "best F1"]
+    names = [*header, "seeds", "AP50", "AP30", "recall", "precision", "F1", "best F1"]
     lines = [names, ["---"] * len(header) + ["---:"] * (len(names) - len(header)), *rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -11,8 +11,16 @@ import pytest
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
+from geovehicle.detections import Detections
 from geovehicle.errors import SettingsError
-from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, HogSvmConfig
+from geovehicle.evaluation import report
+from geovehicle.settings import (
+    DEFAULT_DETECTOR,
+    FASTER_RCNN,
+    PAPER,
+    HogSvmConfig,
+    TrainSettings,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -25,7 +33,7 @@ NONE = np.empty((0, 4))
 def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """Return the benchmarks, which import one another by name, as their programs do."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("runs", "paper_experiment", "leave_one_out")
+    names = ("variants", "runs", "paper_experiment", "leave_one_out")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     found = {name: __import__(name) for name in names}
@@ -53,13 +61,13 @@ def dataset(tmp_path: Path) -> Path:
 @pytest.fixture
 def quick(scripts: dict[str, ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the networks and the HOG + SVM as small as they can be."""
-    runs = scripts["runs"]
-    _, settings = runs.RECIPES["default"]
+    runs, variants = scripts["runs"], scripts["variants"]
+    _, settings = variants.RECIPES["default"]
     slim = replace(
         DEFAULT_DETECTOR, conv5_channels=8, feature_channels=8, rpn_channels=8, head_channels=8
     )
-    tiny = replace(settings, calibration=1, warm_up=1, precision="float32", synthetic=0.0)
-    monkeypatch.setitem(runs.RECIPES, "default", (slim, tiny))
+    tiny = replace(settings, calibration=1, warm_up=1, precision="float32")
+    monkeypatch.setitem(variants.RECIPES, "default", (slim, tiny))
     hog = HogSvmConfig(
         windows=((6, 10), (10, 6)), scales=(1.0,), views=6, mined_views=1, calibration_views=2
     )
@@ -73,7 +81,7 @@ def options(dataset: Path, output: Path, *more: str) -> list[str]:
 
 
 def test_the_variants_are_the_paper_s_three_changes(scripts: dict[str, ModuleType]) -> None:
-    networks = [one for one in scripts["runs"].VARIANTS if one.network]
+    networks = [one for one in scripts["variants"].VARIANTS if one.network]
     assert len({(one.skip, one.rpn, one.head) for one in networks}) == len(networks) == 8
     by_name = {one.name: one for one in networks}
     assert by_name["dfl-cnn"].config(PAPER.detector) == PAPER.detector
@@ -81,13 +89,23 @@ def test_the_variants_are_the_paper_s_three_changes(scripts: dict[str, ModuleTyp
     assert by_name["rpn"].config(FASTER_RCNN) == replace(FASTER_RCNN, rpn_loss="focal")
 
 
+def test_no_row_has_a_number_that_was_chosen_for_another(scripts: dict[str, ModuleType]) -> None:
+    variants = scripts["variants"]
+    configs = {one: one.config(DEFAULT_DETECTOR) for one in variants.VARIANTS if one.network}
+    for variant, config in configs.items():
+        assert config.head_regression_weight == (0.1 if variant.head else 1.0)
+    rows = [*configs.values(), scripts["runs"].HOG_SVM]
+    assert {(one.nms_iou, one.score_threshold) for one in rows} == {(0.3, 0.5)}
+    assert variants.SCORE == 0.5
+
+
 def test_a_cell_is_a_mean_with_its_spread(scripts: dict[str, ModuleType]) -> None:
     runs = scripts["runs"]
     low, high = (
         {"figures": dict.fromkeys(runs.FIGURES, value), "sources": {}} for value in (0.5, 0.6)
     )
-    assert runs.cells([low]) == ["0.500"] * 6
-    assert runs.cells([low, high]) == ["0.550 ± 0.071"] * 6
+    assert runs.cells([low]) == ["1", *["0.500"] * 6]
+    assert runs.cells([low, high]) == ["2", *["0.550 ± 0.071"] * 6]
 
 
 def test_options_take_the_place_of_the_recipe_s_numbers(
@@ -96,12 +114,19 @@ def test_options_take_the_place_of_the_recipe_s_numbers(
     import argparse
 
     parser = argparse.ArgumentParser()
-    scripts["runs"].add_options(parser)
-    common = ["--train", "a", "--val", "b", "--output", "c", "--recipe", "paper"]
-    paper = scripts["runs"].budget_of(parser.parse_args(common))
+    budget_of = scripts["variants"].budget_of
+    scripts["variants"].add_options(parser)
+    common = ["--train", "a", "--val", "b", "--output", "c"]
+    settings = budget_of(parser.parse_args(common)).settings
+    assert (settings.synthetic, settings.copy_paste) == (0.0, 0.0)
+    more = ["--synthetic", "0.25", "--copy-paste", "0.5"]
+    settings = budget_of(parser.parse_args([*common, *more])).settings
+    assert (settings.synthetic, settings.copy_paste) == (0.25, 0.5)
+    common += ["--recipe", "paper"]
+    paper = budget_of(parser.parse_args(common))
     assert paper.config == PAPER.detector
     assert paper.settings.crop_size == (PAPER.patch_width, PAPER.patch_height)
-    less = scripts["runs"].budget_of(parser.parse_args([*common, "--crop", "256"]))
+    less = budget_of(parser.parse_args([*common, "--crop", "256"]))
     assert less.settings.crop_size == (256, 256)
     assert less.settings.iterations == paper.settings.iterations
 
@@ -118,9 +143,9 @@ def test_the_experiment_runs_goes_on_and_tells(
     first = (output / "hog-svm" / "seed-0" / "metrics.json").read_text()
     main(options(dataset, output, "--only", "rpn"))
     table = capsys.readouterr().out.splitlines()[-4:]
-    assert table[0].startswith("| model | skip | focal RPN | focal head | AP50 | AP30 | recall |")
-    assert table[2].startswith("| HOG + SVM |  |  |  | ")
-    assert table[3].startswith("| + focal RPN |  | yes |  | ")
+    assert table[0].startswith("| model | skip | focal RPN | focal head | seeds | AP50 | AP30 |")
+    assert table[2].startswith("| HOG + SVM |  |  |  | 1 | ")
+    assert table[3].startswith("| + focal RPN |  | yes |  | 1 | ")
     assert (output / "table.md").read_text().splitlines() == table
     assert (output / "hog-svm" / "seed-0" / "metrics.json").read_text() == first
     told: dict[str, Any] = json.loads((output / "experiment.json").read_text())
@@ -135,6 +160,28 @@ def test_the_experiment_runs_goes_on_and_tells(
         main(options(dataset, output, "--only", "vgg"))
 
 
+def test_the_time_of_a_resumed_training_is_that_of_all_its_parts(
+    scripts: dict[str, ModuleType], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, variants = scripts["runs"], scripts["variants"]
+    image = LabelledImage(Path("a"), 1, 9, 9, 0.1, "", "", np.array([[1.0, 1, 5, 3]]), NONE)
+
+    def resumed(images: Any, run: Any, *_: Any) -> Path:
+        run.folder.mkdir(parents=True)
+        lines = [json.dumps({"iteration": n, "seconds": 1000.0 * n}) for n in (1, 2)]
+        (run.folder / "log.jsonl").write_text("\n".join(lines) + "\n")
+        return Path(run.folder / "model.safetensors")
+
+    monkeypatch.setattr(runs, "train", resumed)
+    monkeypatch.setattr(
+        runs, "evaluate", lambda images, *_: report(images, [Detections.empty()], 0.5)
+    )
+    (dfl,) = (one for one in variants.VARIANTS if one.name == "dfl-cnn")
+    budget = variants.Budget(DEFAULT_DETECTOR, TrainSettings())
+    task = variants.Task("dfl-cnn", "dfl-cnn", dfl, 0, [image], [image])
+    assert runs.perform(task, budget, tmp_path)["training_seconds"] == 2000.0
+
+
 @pytest.mark.usefixtures("quick")
 def test_one_source_is_left_out_at_a_time(
     scripts: dict[str, ModuleType],
@@ -146,9 +193,9 @@ def test_one_source_is_left_out_at_a_time(
     more = ("--only", "south", "--model", "hog-svm")
     scripts["leave_one_out"].main(options(dataset, output, *more))
     table = capsys.readouterr().out.splitlines()
-    assert table[0].startswith("| left out and tested on | model | images | vehicles | AP50 |")
+    assert table[0].startswith("| left out and tested on | model | images | vehicles | seeds | AP")
     assert len(table) == 3
-    assert table[2].startswith("| south | HOG + SVM | 2 | 2 | ")
+    assert table[2].startswith("| south | HOG + SVM | 2 | 2 | 1 | ")
     metrics = output / "without-south" / "hog-svm" / "seed-0" / "metrics.json"
     assert set(json.loads(metrics.read_text())["sources"]) == {"south"}
 
@@ -159,7 +206,7 @@ def test_a_left_out_source_is_not_learnt_from(scripts: dict[str, ModuleType]) ->
 
     training = [image("north", 1), image("south", 2), image("north", 3)]
     validation = [image("north", 4), image("south", 5)]
-    dfl = [one for one in scripts["runs"].VARIANTS if one.name == "dfl-cnn"]
+    dfl = [one for one in scripts["variants"].VARIANTS if one.name == "dfl-cnn"]
     tasks = scripts["leave_one_out"].plan(training, validation, dfl, 2)
     assert [(task.group, task.seed) for task in tasks] == [
         ("north", 0),

@@ -3,7 +3,8 @@
 Windows around labelled vehicles are told from background by a linear support
 vector machine for each shape of window.  It is fitted anew after each search
 for background that it takes for vehicles.  Scores are calibrated by Platt's
-sigmoid on views that took no part.
+sigmoid on fresh views [2]_: other cut-outs of the same images, so that they are
+somewhat too high for images that were never seen.
 
 References
 ----------
