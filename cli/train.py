@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
+from geovehicle.errors import InterruptionError, SettingsError
 from geovehicle.files import check_writable
 from geovehicle.settings import (
     DEFAULT_DETECTOR,
@@ -23,7 +26,7 @@ from .options import options_of
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from geovehicle.data.coco import LabelledImage
     from geovehicle.training import Recipe, Run, Step
@@ -41,6 +44,10 @@ NETWORK_OPTIONS = ("backbone", "backbone_weights", "weights", "val", "resume")
 
 SHOWN = ("AP50", "F1")
 """Figures of the last validation that stand beside the loss."""
+
+PATIENCE = 30.0
+"""Seconds that the first of several processes has to speak before another ends, upon
+which torchrun ends them all."""
 
 LOG_EVERY = 50
 """Iterations from line to line where stderr is no terminal."""
@@ -181,7 +188,7 @@ def _train_network(
                 check_writable(run.folder / name, overwrite)
         if not has_tensorboard():
             click.echo("without TensorBoard: pip install 'geovehicle[tensorboard]'", err=True)
-    with StatusLine(speaks()) as line:
+    with _one_voice(), StatusLine(speaks()) as line:
         report = Reporter(line, settings.iterations)
         checkpoint = train(images, run, recipe, settings, report)
     if speaks():
@@ -202,6 +209,21 @@ def _train_hog_svm(
 
         checkpoint = train(images, folder, settings, report, HogSvmRecipe(licence=licence))
     click.echo(f"hog-svm on {len(images)} images → {checkpoint}")
+
+
+@contextmanager
+def _one_voice() -> Iterator[None]:
+    """Leave to the first of several processes what all of them have to say."""
+    from geovehicle.model.processes import speaks
+
+    try:
+        yield
+    except (SettingsError, InterruptionError) as error:
+        if speaks():
+            raise
+        if isinstance(error, SettingsError):  # an interrupt has reached torchrun itself
+            time.sleep(PATIENCE)
+        raise click.exceptions.Exit(error.exit_code) from error
 
 
 def _given(name: str) -> bool:
@@ -226,6 +248,8 @@ def _refuse(network: Network) -> None:
 def _with_recipe(recipe: str, settings: TrainSettings) -> TrainSettings:
     """Return the recipe's settings, with those that were given in their place."""
     given = {one.name for one in fields(TrainSettings) if _given(one.name)}
+    if "crop" in given:
+        given.add("crop_width")  # which, if it is not given, is that of a square
     _, numbers = RECIPES[recipe]
     return replace(numbers, **{name: getattr(settings, name) for name in given})
 

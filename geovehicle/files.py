@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,6 +15,15 @@ from geovehicle.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+HOST = re.sub(r"\W", "_", platform.node())
+"""Part of the names of temporary folders: a process number means nothing elsewhere."""
+
+TEMPORARY = re.compile(rf"\.geovehicle-(\d{{1,9}})-{HOST}-[a-z0-9_]{{8}}")
+"""Names of temporary folders of this machine, with the number of their process."""
+
+ASIDE = ".replaced"
+"""Where older files lie in a temporary folder while their successors take their place."""
 
 
 @contextmanager
@@ -81,7 +93,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     try:
         with _folder_beside(target) as folder:
-            new, aside = folder / target.name, folder / ".replaced"
+            new, aside = folder / target.name, folder / ASIDE
             new.mkdir()
             yield new
             _flush([file for file in new.rglob("*") if file.is_file()])
@@ -141,13 +153,13 @@ def check_folder_writable(path: Path, overwrite: bool = False) -> None:
     ------
     OutputError
         Where the folder around it is missing or cannot be written, where ``path`` is
-        a file, or where it exists and ``overwrite`` is false.
+        something else than a folder, or where it exists and ``overwrite`` is false.
     """
-    if path.is_file():
-        raise OutputError(f"{path} is a file; name a folder")
-    if path.is_dir() and not overwrite:
-        raise OutputError(f"{path} exists; add --overwrite to replace it")
     try:
+        if path.exists() and not path.is_dir():
+            raise OutputError(f"{path} is no folder; name another")
+        if path.is_dir() and not overwrite:
+            raise OutputError(f"{path} exists; add --overwrite to replace it")
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
             raise OutputError(f"there is no folder {folder}; create it or write elsewhere")
@@ -157,11 +169,44 @@ def check_folder_writable(path: Path, overwrite: bool = False) -> None:
         raise _output_error(path, error) from error
 
 
+def sweep(folder: Path) -> None:
+    """Remove the temporary folders that processes of this machine left when they were killed.
+
+    Nothing but those of :func:`replacing` and :func:`replacing_folder`, whose process
+    is no more.  One that holds the only copy of an older file stays.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where to look, and no deeper.  This process must not be writing there itself.
+    """
+    for left in folder.glob(".geovehicle-*"):
+        name = TEMPORARY.fullmatch(left.name)
+        if name is None or left.is_symlink() or _is_another_alive(int(name[1])):
+            continue
+        if not any((left / ASIDE).glob("*")):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_another_alive(pid: int) -> bool:
+    if pid == os.getpid():
+        return False
+    if os.name != "posix":
+        return True  # elsewhere the question would end the process
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is somebody else's
+    return True
+
+
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Yield a temporary folder on the file system of ``path``, links followed."""
     parent = Path(os.path.realpath(path)).parent
-    prefix = f".geovehicle-{os.getpid()}-"
+    prefix = f".geovehicle-{os.getpid()}-{HOST}-"
     with TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
@@ -176,7 +221,7 @@ def _flush(files: Sequence[Path]) -> None:
 
 def _exchange(new: Path, target: Path, sidecars: Sequence[str]) -> None:
     """Put the new files in place of the old, the target last: all of them or none."""
-    aside = new.parent / ".replaced"
+    aside = new.parent / ASIDE
     aside.mkdir()
     placed: list[Path] = []
     try:

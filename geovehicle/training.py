@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -9,22 +10,24 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from geovehicle.errors import DatasetError, InterruptionError, OutputError
+from geovehicle.errors import DatasetError, InterruptionError
 from geovehicle.evaluation import LOWEST_SCORE, predict
+from geovehicle.files import sweep
 from geovehicle.learning.averaging import recalibrate
 from geovehicle.learning.batches import batches, share_of_batch
+from geovehicle.learning.folder import writing
 from geovehicle.learning.interruption import interruptible
 from geovehicle.learning.learner import Learner
 from geovehicle.learning.log import LOG, Log, Step, open_log
-from geovehicle.learning.memory import enough_memory
-from geovehicle.learning.pictures import save_pictures
+from geovehicle.learning.memory import enough_memory, enough_memory_to_validate
+from geovehicle.learning.pictures import clear_pictures, save_pictures
 from geovehicle.learning.start import IMAGENET, Recipe, first_model, provenance_of
 from geovehicle.learning.state import STATE, Progress, facts_of, load_state, save_state
 from geovehicle.matching import Overlaps
 from geovehicle.model import processes
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
 from geovehicle.model.detector import VehicleDetector
-from geovehicle.settings import PAPER, DetectSettings, TrainSettings
+from geovehicle.settings import LONGEST_VEHICLE_M, PAPER, DetectSettings, TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -89,6 +92,9 @@ def train(
     Under ``torchrun`` each process takes its share of every batch, and the first one
     writes and calls.
 
+    Without ``resume`` an earlier run in the folder is replaced: its state, best weights,
+    log and pictures at once, its checkpoint by the first of the new run.
+
     Parameters
     ----------
     images : sequence of LabelledImage
@@ -110,6 +116,8 @@ def train(
         If the checkpoint to go on from works at another ground sampling distance,
         the state to go on from is that of another run, or several processes cannot
         share a batch.
+    OutputError
+        If the folder cannot be written.
     GeoVehicleError
         If the loss is not finite, or the device's memory is too small.
     InterruptionError
@@ -158,18 +166,27 @@ class _Work:
         self._writes = processes.number() == 0
 
     def take_up(self, facts: Facts) -> None:
-        """Load the state of the folder, or begin."""
+        """Load the state of the folder, or begin with one, so that any end can be mended."""
         self._facts = facts
-        state = self._run.folder / STATE
-        if self._run.resume and state.is_file():
+        folder, state = self._run.folder, self._run.folder / STATE
+        known = self._run.resume and state.is_file()
+        resumed = processes.is_true_for_any(known, self._learner.device)  # before one is written
+        if resumed:
             self._progress = load_state(state, self._learner, facts)
-            return
-        try:
-            self._run.folder.mkdir(parents=True, exist_ok=True)
-            if self._writes:
-                state.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self._run.folder} cannot be written: {error.strerror}") from error
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        if self._writes:
+            sweep(folder)
+            if not resumed:
+                save_state(state, self._learner, self._progress, facts)
+            if self._progress.iteration == 0:
+                self._forget_others()
+
+    def _forget_others(self) -> None:
+        """Remove what can only be of an earlier run, for this one is about to begin."""
+        with writing(self._run.folder):
+            (self._run.folder / BEST).unlink(missing_ok=True)
+        clear_pictures(self._run.folder / PICTURES)
 
     def do(self, on_step: Callable[[Step], None]) -> None:
         """Learn until the end, unless it has been reached before."""
@@ -179,7 +196,8 @@ class _Work:
         begun = time.monotonic() - progress.seconds
         record = open_log(self._run.folder, progress.iteration) if self._writes else nullcontext()
         with interruptible(patient=processes.is_together()) as wish, record as log:
-            for batch in batches(self._images, self._settings, progress.iteration):
+            left = range(progress.iteration, self._settings.iterations)
+            for batch in batches(self._images, self._settings, left):
                 losses = self._learner.learn(progress.iteration, batch)
                 progress.iteration += 1
                 figures = self._validate(log)
@@ -245,14 +263,19 @@ class _Work:
 
     def _detections(self) -> list[Detections]:
         """Return what is found on the images for validation, which all processes share."""
+        gsd = self._info.gsd
         settings = DetectSettings(
             score=LOWEST_SCORE,
+            patch=max(DetectSettings.patch, 2 * math.ceil(LONGEST_VEHICLE_M / gsd)),
             device=self._settings.device,
             precision=self._settings.precision,
         )
-        detector = VehicleDetector(self._delivered(), self._info, settings)
+        model = self._delivered()
         own = self._run.validation[processes.number() :: processes.count()]
-        return processes.gathered(predict(own, detector, settings, self._info.gsd))
+        with enough_memory_to_validate(self._learner.device):
+            detector = VehicleDetector(model, self._info, settings)
+            found = predict(own, detector, settings, gsd)
+        return processes.gathered(found)
 
 
 def _figures(images: Sequence[LabelledImage], found: Sequence[Detections]) -> dict[str, float]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from geovehicle.files import (
     check_writable,
     replacing,
     replacing_folder,
+    sweep,
 )
 
 
@@ -251,12 +254,48 @@ def test_a_folder_behind_a_link_is_the_one_replaced(tmp_path):
     assert names(tmp_path / "real") == {"sub"}
 
 
+def test_what_is_no_folder_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is no folder"):
+            check_folder_writable(tmp_path / "pipe", overwrite)
+
+
+def test_a_folder_whose_name_is_too_long_is_an_output_error(tmp_path):
+    with pytest.raises(OutputError, match="too long"):
+        check_folder_writable(tmp_path / ("x" * 300))
+
+
 def test_where_a_folder_can_be_made(tmp_path):
     check_folder_writable(tmp_path / "new")
     assert names(tmp_path) == set()
     (tmp_path / "old").mkdir()
     (tmp_path / "file").touch()
     check_folder_writable(tmp_path / "old", overwrite=True)
-    for place, match in (("old", "--overwrite"), ("file", "is a file"), ("no/new", "no folder")):
+    for place, match in (("old", "--overwrite"), ("file", "is no folder"), ("no/new", "no folder")):
         with pytest.raises(OutputError, match=match):
             check_folder_writable(tmp_path / place)
+
+
+def test_what_a_killed_process_has_left_is_swept(tmp_path):
+    code = (
+        "import os, pathlib, sys; from geovehicle.files import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1]) / 'out.bin') as new:\n"
+        "    new.write_bytes(b'half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)  # noqa: S603
+    (left,) = tmp_path.iterdir()
+    dead, pid = left.name, left.name.split("-")[1]
+    kept = {
+        dead.replace(pid, str(os.getppid())),  # which may be writing
+        dead.replace(f"{pid}-", f"{pid}-elsewhere"),  # another machine's process
+        f"{dead}.bak", f".geovehicle-{pid}", "out.bin",
+    }  # fmt: skip
+    for name in kept:
+        (tmp_path / name).mkdir()
+    only_copy = dead[:-1] + ("a" if dead[-1] != "a" else "b")
+    (tmp_path / only_copy / ".replaced").mkdir(parents=True)
+    (tmp_path / only_copy / ".replaced" / "old.dbf").touch()
+    (tmp_path / only_copy.replace(pid, str(os.getpid()))).mkdir()  # an earlier one's of this number
+    sweep(tmp_path)
+    assert names(tmp_path) == {*kept, only_copy}

@@ -25,10 +25,11 @@ from geovehicle.errors import (
     InterruptionError,
     SettingsError,
 )
+from geovehicle.files import replacing
 from geovehicle.learning import start
 from geovehicle.model.backbone import ResNet50
 from geovehicle.model.build import build_detector
-from geovehicle.model.checkpoint import read_info
+from geovehicle.model.checkpoint import read_info, save_checkpoint
 from geovehicle.settings import DEFAULT_DETECTOR, TrainSettings
 from geovehicle.training import IMAGENET, Recipe, Run, Step, train
 
@@ -295,9 +296,53 @@ def test_a_new_run_forgets_the_state_of_an_older_one(
     images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
 ) -> None:
     train(images, tmp_path / "run", recipe, quick)
+    other = replace(quick, seed=1)
     with pytest.raises(CrashError):
-        train(images, tmp_path / "run", recipe, quick, stop_at(1))
-    assert not (tmp_path / "run" / "state.safetensors").exists()
+        train(images, tmp_path / "run", recipe, other, stop_at(1))
+    steps: list[Step] = []
+    train(images, Run(tmp_path / "run", resume=True), recipe, other, steps.append)
+    assert [step.iteration for step in steps] == [1, 2]
+
+
+def test_a_run_can_be_taken_up_from_before_its_first_checkpoint(
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def save_and_crash(*arguments: Any) -> None:
+        save_checkpoint(*arguments)
+        raise CrashError
+
+    whole, parted = Run(tmp_path / "whole", images), Run(tmp_path / "parted", images, resume=True)
+    train(images, whole, recipe, quick)
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_checkpoint", save_and_crash)
+        with pytest.raises(CrashError):
+            train(images, parted, recipe, quick)
+    assert (parted.folder / "state.safetensors").is_file()
+    train(images, parted, recipe, quick)
+    for name in ("best.safetensors", "model.safetensors", "state.safetensors"):
+        assert equal(whole.folder / name, parted.folder / name)
+
+
+def test_a_new_run_removes_what_an_older_one_or_a_killed_one_has_left(
+    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+) -> None:
+    run = tmp_path / "run"
+    train(images, Run(run, images), recipe, quick)
+    (run / "validation" / "sketch.png").touch()  # none of ours
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    with replacing(run / "any") as temporary:
+        left = temporary.parent.name.replace(str(os.getpid()), str(child.pid))
+        temporary.touch()
+    (run / left).mkdir()
+    train(images, run, recipe, quick)
+    assert sorted(path.name for path in (run / "validation").iterdir()) == ["sketch.png"]
+    assert not (run / "best.safetensors").exists()
+    assert not (run / left).exists()
 
 
 def test_ctrl_c_saves_the_state_and_tells_how_to_go_on(
@@ -377,6 +422,19 @@ def test_validation_measures_what_the_detector_finds(
     assert steps[-1].validation.keys() == {"AP50", "F1", "score"}
 
 
+def test_patches_of_a_validation_hold_the_longest_vehicle_at_any_scale(
+    images: list[LabelledImage],
+    tmp_path: Path,
+    tiny: SimpleNamespace,
+    quick: TrainSettings,
+) -> None:
+    fine = [replace(images[0], gsd=0.015)]
+    steps: list[Step] = []
+    settings = replace(quick, gsd=0.015, iterations=1)
+    train(fine, Run(tmp_path / "run", fine), Recipe(tiny.DETECTOR), settings, steps.append)
+    assert steps[-1].validation
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Compute as the script does, for sums depend on the number of threads."""
@@ -432,3 +490,26 @@ def test_two_processes_learn_what_one_does(
     assert ours.keys() == theirs.keys()
     for name, value in ours.items():
         torch.testing.assert_close(value, theirs[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_two_processes_validate_and_lose_patience_together(
+    tiny: SimpleNamespace,
+    tiny_script: Path,
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+) -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    numbers = {"iterations": 9, "val_every": 1, "patience": 2}
+    options = [f"{name}={number}" for name, number in numbers.items()]
+    arguments = ["--standalone", str(tiny_script), str(tmp_path), "--val", *options]
+    subprocess.run([*launcher, *arguments], check=True)  # noqa: S603
+    alone = Run(tmp_path / "alone", tiny.kept_aside(tmp_path))
+    train(images, alone, recipe, replace(quick, **numbers))
+    ours, theirs = log_of(tmp_path / "run"), log_of(alone.folder)
+    assert len(ours) == 3
+    for two, one in zip(ours, theirs, strict=True):
+        assert two["validation"] == pytest.approx(one["validation"], rel=1e-3)
+    assert (tmp_path / "run" / "best.safetensors").is_file()

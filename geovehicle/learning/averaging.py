@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from geovehicle.data.sampling import TrainingCrops
 from geovehicle.learning.batch_norm import learning_norms
-from geovehicle.learning.batches import share_of_batch
+from geovehicle.learning.batches import batches
 from geovehicle.model.device import choose_precision
 
 if TYPE_CHECKING:
@@ -58,17 +57,16 @@ def recalibrate(
     """
     device = next(model.parameters()).device
     precision = choose_precision(settings.precision, device)
-    crops = TrainingCrops(images, settings)
     norms = learning_norms(model.train()) if settings.calibration else []
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
+    iterations = [one % settings.iterations for one in range(settings.calibration if norms else 0)]
     with (
         torch.no_grad(),
         torch.autocast(device.type, precision, enabled=precision is not torch.float32),
     ):
-        for batch in range(settings.calibration if norms else 0):
-            numbers = share_of_batch(batch, settings.batch)
-            samples = [crops[number % len(crops)][0].to(device) for number in numbers]
+        for crops, _ in batches(images, settings, iterations):
+            samples = [crop.to(device) for crop in crops]
             model.backbone(model.transform(samples)[0].tensors)
     model.eval()

@@ -16,7 +16,7 @@ from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.model import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from geovehicle.data.coco import LabelledImage
     from geovehicle.settings import TrainSettings
@@ -43,19 +43,16 @@ def share_of_batch(iteration: int, batch: int) -> range:
 
 
 def batches(
-    images: Sequence[LabelledImage], settings: TrainSettings, done: int = 0
+    images: Sequence[LabelledImage], settings: TrainSettings, iterations: Iterable[int]
 ) -> Iterator[Batch]:
-    """Yield the batches that are left after `done` iterations.
+    """Yield this process's share of the batches of some iterations, counted from 0.
 
     Raises
     ------
     DatasetError
         If an image cannot be read; a worker's error comes out as its own one line.
     """
-    numbers = [
-        list(share_of_batch(iteration, settings.batch))
-        for iteration in range(done, settings.iterations)
-    ]
+    numbers = [list(share_of_batch(iteration, settings.batch)) for iteration in iterations]
     loader = DataLoader(
         TrainingCrops(images, settings),
         batch_sampler=numbers,

@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from geovehicle.errors import OutputError
 from geovehicle.files import replacing
+from geovehicle.learning.folder import writing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from typing import TextIO
 
     import numpy as np
     from numpy.typing import NDArray
@@ -58,22 +57,31 @@ class Log:
 
     Parameters
     ----------
-    lines : text file
-        Where the lines go.
+    path : Path
+        The file that the lines are added to.
     board : SummaryWriter or None
         TensorBoard's writer, where it is installed.
     """
 
-    def __init__(self, lines: TextIO, board: Any) -> None:
-        self._lines = lines
+    def __init__(self, path: Path, board: Any) -> None:
+        self._path = path
         self._board = board
 
     def write(self, step: Step) -> None:
-        """Record an iteration; what a kill leaves is complete up to here."""
-        self._lines.write(json.dumps(asdict(step)) + "\n")
-        self._lines.flush()
-        if self._board is None:
-            return
+        """Record an iteration; what a kill leaves is complete up to here.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        with writing(self._path):
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(asdict(step)) + "\n")
+            if self._board is not None:
+                self._plot(step)
+
+    def _plot(self, step: Step) -> None:
         scalars = {
             "loss/total": step.loss,
             "learning rate": step.learning_rate,
@@ -86,7 +94,8 @@ class Log:
     def show(self, name: str, picture: NDArray[np.uint8], iteration: int) -> None:
         """Record a picture, (H, W, 3) uint8."""
         if self._board is not None:
-            self._board.add_image(f"validation/{name}", picture, iteration, dataformats="HWC")
+            with writing(self._path):
+                self._board.add_image(f"validation/{name}", picture, iteration, dataformats="HWC")
 
 
 def has_tensorboard() -> bool:
@@ -103,19 +112,16 @@ def open_log(folder: Path, done: int = 0) -> Iterator[Log]:
     OutputError
         If it cannot be written.
     """
+    path = folder / LOG
+    with writing(path):
+        _shorten(path, done)
+        board = _open_board(folder / EVENTS, done) if has_tensorboard() else None
     try:
-        if done:
-            _shorten(folder / LOG, done)
-        lines = (folder / LOG).open("a" if done else "w", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written: {error.strerror}") from error
-    board = _open_board(folder / EVENTS, done) if has_tensorboard() else None
-    try:
-        with lines:
-            yield Log(lines, board)
+        yield Log(path, board)
     finally:
         if board is not None:
-            board.close()
+            with writing(folder / EVENTS):
+                board.close()
 
 
 def _open_board(folder: Path, done: int) -> Any:
@@ -126,14 +132,14 @@ def _open_board(folder: Path, done: int) -> Any:
 
 
 def _shorten(path: Path, done: int) -> None:
-    """Keep the lines of the first `done` iterations."""
-    kept = [line for line in path.read_text(encoding="utf-8").splitlines() if _is_of(line, done)]
+    """Keep the lines of the first `done` iterations, or begin."""
+    lines = path.read_bytes().splitlines() if done and path.exists() else []
     with replacing(path) as temporary:
-        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.write_bytes(b"".join(line + b"\n" for line in lines if _is_of(line, done)))
 
 
-def _is_of(line: str, done: int) -> bool:
+def _is_of(line: bytes, done: int) -> bool:
     try:
         return int(json.loads(line)["iteration"]) <= done
     except (ValueError, KeyError, TypeError):
-        return False  # the line that a kill has cut
+        return False  # a line that a kill has cut, or a bad disk damaged

@@ -15,13 +15,24 @@ if TYPE_CHECKING:
 ALLOCATORS = ("DefaultCPUAllocator", "MPS backend out of memory", "out of memory")
 """What RuntimeErrors about memory say on processors and on Apple's GPUs."""
 
+TRAINING = "; lower --batch or --crop"
+VALIDATION = " to validate; leave out --val and use geovehicle evaluate on the checkpoint"
+"""The ways out."""
+
 KILLED = "DataLoader worker"
 """How the error begins when a worker has gone: as a rule the system wanted its memory."""
 
 
 @contextmanager
-def enough_memory(device: torch.device) -> Iterator[None]:
+def enough_memory(device: torch.device, way_out: str = TRAINING) -> Iterator[None]:
     """Turn every kind of exhausted memory within the block into one line.
+
+    Parameters
+    ----------
+    device : torch.device
+        Where the block computes.
+    way_out : str
+        How the line ends.
 
     Raises
     ------
@@ -31,9 +42,9 @@ def enough_memory(device: torch.device) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise _too_small(device) from error
+        raise _too_small(device, way_out) from error
     except MemoryError as error:
-        raise _too_small(torch.device("cpu")) from error
+        raise _too_small(torch.device("cpu"), way_out) from error
     except RuntimeError as error:
         if str(error).startswith(KILLED):
             raise GeoVehicleError(
@@ -42,8 +53,26 @@ def enough_memory(device: torch.device) -> Iterator[None]:
             ) from error
         if not any(sign in str(error) for sign in ALLOCATORS):
             raise
-        raise _too_small(device) from error
+        raise _too_small(device, way_out) from error
 
 
-def _too_small(device: torch.device) -> GeoVehicleError:
-    return GeoVehicleError(f"the memory of {device} is too small; lower --batch or --crop")
+@contextmanager
+def enough_memory_to_validate(device: torch.device) -> Iterator[None]:
+    """As :func:`enough_memory`, where a detector would name options that training has not.
+
+    Raises
+    ------
+    GeoVehicleError
+        If the memory of the device or of the machine is too small.
+    """
+    try:
+        with enough_memory(device, VALIDATION):
+            yield
+    except GeoVehicleError as error:
+        if not isinstance(error.__cause__, torch.OutOfMemoryError):
+            raise
+        raise _too_small(device, VALIDATION) from error
+
+
+def _too_small(device: torch.device, way_out: str) -> GeoVehicleError:
+    return GeoVehicleError(f"the memory of {device} is too small{way_out}")

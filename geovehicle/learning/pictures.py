@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from geovehicle.files import replacing
+from geovehicle.learning.folder import writing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,11 +70,26 @@ def save_pictures(
     """
     chosen = np.linspace(0, len(images) - 1, min(PICTURES, len(images))).round().astype(int)
     drawn = {f"{index + 1}": draw_validation(images[index], found[index]) for index in chosen}
-    folder.mkdir(exist_ok=True)
+    with writing(folder):
+        folder.mkdir(exist_ok=True)
     for name, picture in drawn.items():
         with replacing(folder / f"{name}.png") as temporary:
             Image.fromarray(picture).save(temporary)
     return drawn
+
+
+def clear_pictures(folder: Path) -> None:
+    """Remove the pictures that :func:`save_pictures` left in a folder, if there are any.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be removed.
+    """
+    with writing(folder):
+        for picture in folder.glob("*.png"):
+            if picture.stem.isdigit():
+                picture.unlink()
 
 
 def _corner(image: LabelledImage) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from geovehicle.errors import CheckpointError, SettingsError
 from geovehicle.files import replacing
@@ -107,8 +107,8 @@ def save_state(path: Path, learner: Learner, progress: Progress, facts: Facts) -
         "facts": json.dumps(facts),
     }
     tensors = {name: value.detach().cpu().contiguous() for name, value in learner.tensors().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    with replacing(path) as temporary:  # save_file makes it private and hides what went wrong
+        temporary.write_bytes(save(tensors, metadata))
 
 
 def load_state(path: Path, learner: Learner, facts: Facts) -> Progress:

@@ -15,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from geovehicle.errors import SettingsError
 from geovehicle.model.device import choose_device
 
 if TYPE_CHECKING:
@@ -40,20 +41,30 @@ def joined(device: DeviceName) -> Iterator[torch.device]:
     Raises
     ------
     SettingsError
-        If the device asked for is not there.
+        If the device asked for is not there, or there are fewer GPUs than processes.
     """
     chosen = choose_device(device)
     if not _has_company() or is_together():
         yield chosen
         return
     if chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+        _check_gpus(int(os.environ["LOCAL_WORLD_SIZE"]), torch.cuda.device_count())
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield chosen
     finally:
         dist.destroy_process_group()
+
+
+def _check_gpus(wanted: int, there: int) -> None:
+    """Refuse what NCCL cannot do: two processes on one GPU."""
+    if wanted > there:
+        raise SettingsError(
+            f"{wanted} processes but {there} GPU{'s' if there > 1 else ''};"
+            " lower --nproc-per-node or add --device cpu"
+        )
 
 
 def speaks() -> bool:

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 from geovehicle.cli.train import RECIPES
-from geovehicle.errors import InterruptionError
+from geovehicle.errors import InterruptionError, SettingsError
 from geovehicle.model.checkpoint import read_info
 from geovehicle.settings import (
     DEFAULT_DETECTOR,
@@ -86,7 +86,9 @@ def test_a_recipe_brings_its_numbers_and_options_go_before(train, received, tmp_
     as_it_stands, changed = (settings for _, _, _, settings in received)
     assert as_it_stands == PAPER_TRAINING
     assert (as_it_stands.crop_size, as_it_stands.rpn_learning_rate) == ((752, 674), 1e-5)
-    assert changed == replace(PAPER_TRAINING, crop=512, batch=4)
+    assert changed == replace(PAPER_TRAINING, crop=512, crop_width=None, batch=4)
+    train("-o", tmp_path / "run", "--recipe", "paper", "--crop", 512, "--crop-width", 640)
+    assert received[-1][3].crop_size == (640, 512)
 
 
 @pytest.mark.parametrize("recipe", ["paper", "default"])
@@ -240,3 +242,22 @@ def test_an_older_log_is_not_lost(train, tmp_path):
     (tmp_path / "log.jsonl").write_text("old")
     assert "exists; add --overwrite" in train("-o", tmp_path).stderr
     assert (tmp_path / "log.jsonl").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "error", [SettingsError("no such batch"), InterruptionError("interrupted")]
+)
+def test_what_all_processes_have_to_say_the_first_one_says(train, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("geovehicle.training.train", fail)
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    for name, value in (("TORCHELASTIC_RUN_ID", "none"), ("WORLD_SIZE", "2"), ("RANK", "1")):
+        monkeypatch.setenv(name, value)
+    result = train("-o", tmp_path / "run")
+    assert (result.exit_code, result.output) == (error.exit_code, "")
+    assert bool(waits) == isinstance(error, SettingsError)
+    monkeypatch.setenv("RANK", "0")
+    assert train("-o", tmp_path / "run").stderr.endswith(f"{error}\n")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 from torch import nn
 
+from geovehicle.data.sampling import TrainingCrops
+from geovehicle.learning import averaging
 from geovehicle.learning.averaging import decay, moving_average, recalibrate
 from geovehicle.model.build import build_detector
 
@@ -50,3 +52,23 @@ def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
     assert (taught.running_mean == 7.0).all()
     assert not (fresh.running_mean == 7.0).any()
     assert not model.training
+
+
+def test_recalibration_takes_the_run_s_own_crops_from_the_workers(
+    tiny: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tiny.photos(tmp_path / "photo.png")
+    settings = replace(tiny.SETTINGS, calibration=3)  # a batch more than the run has
+    seen = []
+
+    def recorded(*arguments: Any) -> Any:
+        for batch in batches(*arguments):
+            seen.extend(batch[0])
+            yield batch
+
+    batches = averaging.batches
+    monkeypatch.setattr(averaging, "batches", recorded)
+    recalibrate(build_detector(tiny.DETECTOR), images, settings)
+    crops = TrainingCrops(images, settings)
+    expected = [crops[number][0] for number in (0, 1, 2, 3, 0, 1)]
+    assert all(torch.equal(*pair) for pair in zip(seen, expected, strict=True))

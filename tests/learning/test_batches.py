@@ -32,8 +32,8 @@ def test_a_run_that_is_taken_up_gets_the_batches_that_are_left(
 ) -> None:
     images = tiny.photos(tmp_path / "photo.png")
     settings = replace(tiny.SETTINGS, iterations=3)
-    every = list(batches(images, settings))
-    left = list(batches(images, settings, done=2))
+    every = list(batches(images, settings, range(3)))
+    left = list(batches(images, settings, range(2, 3)))
     assert (len(every), len(left)) == (3, 1)
     assert all(torch.equal(*pair) for pair in zip(every[2][0], left[0][0], strict=True))
     assert not torch.equal(every[0][0][0], every[1][0][0])

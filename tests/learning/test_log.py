@@ -11,6 +11,8 @@ from geovehicle.learning import log
 from geovehicle.learning.log import Step, open_log
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 
@@ -70,5 +72,39 @@ def test_without_tensorboard_there_are_lines(
 
 def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").mkdir()
-    with pytest.raises(OutputError, match="cannot be written"), open_log(tmp_path):
+    with pytest.raises(OutputError, match="cannot write"), open_log(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("board", [True, False])
+def test_a_full_disk_is_one_line(
+    tmp_path: Path,
+    full_disk: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+    board: bool,
+) -> None:
+    if not board:
+        monkeypatch.setattr(log, "has_tensorboard", lambda: False)
+
+    def fill() -> None:
+        with open_log(tmp_path) as record, full_disk():
+            record.write(step(1))
+
+    with pytest.raises(OutputError, match=r"cannot write .*: File too large; see to"):
+        fill()
+
+
+def test_damaged_lines_of_a_log_are_dropped(tmp_path: Path) -> None:
+    with open_log(tmp_path) as record:
+        record.write(step(1))
+    with (tmp_path / "log.jsonl").open("ab") as file:
+        file.write(b'{"iteration": 1, "lo\xff": 0}\n\xff\xfe\x00\n')
+    with open_log(tmp_path, done=1) as record:
+        record.write(step(2))
+    assert iterations(tmp_path) == [1, 2]
+
+
+def test_a_log_that_was_deleted_begins_anew(tmp_path: Path) -> None:
+    with open_log(tmp_path, done=7) as record:
+        record.write(step(8))
+    assert iterations(tmp_path) == [8]

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
+from geovehicle.errors import OutputError
 from geovehicle.learning.pictures import FOUND, LABELLED, draw_validation, save_pictures
 
 if TYPE_CHECKING:
@@ -51,3 +53,10 @@ def test_a_few_images_from_all_over_the_list(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "4.png", "7.png"]
     bare = replace(images[0], boxes=np.empty((0, 4)))
     assert list(save_pictures(tmp_path / "out", [bare], [detections()])) == ["1"]
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path: Path) -> None:
+    image = photo(tmp_path / "a.png", 60, 60)
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match=r"cannot write .*out: File exists"):
+        save_pictures(tmp_path / "out", [image], [detections()])

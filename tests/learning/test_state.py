@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -7,13 +8,15 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from geovehicle.errors import CheckpointError
+from geovehicle.errors import CheckpointError, OutputError
 from geovehicle.learning.learner import Learner
 from geovehicle.learning.state import FREE, Progress, facts_of, load_state, save_state
 from geovehicle.model.build import build_detector
 from geovehicle.training import Recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import SimpleNamespace
 
@@ -42,6 +45,25 @@ def test_damage_is_one_line(learner: Learner, tmp_path: Path) -> None:
     save_file({"a": torch.ones(1)}, path)
     with pytest.raises(CheckpointError, match="is no state of a training; leave out --resume"):
         load_state(path, learner, {})
+
+
+def test_a_full_disk_is_one_line_and_the_older_state_stays(
+    learner: Learner, tmp_path: Path, full_disk: Callable[[], AbstractContextManager[None]]
+) -> None:
+    path = tmp_path / "state.safetensors"
+    save_state(path, learner, Progress(1), {})
+    with full_disk(), pytest.raises(OutputError, match=r"cannot write .*: File too large; see"):
+        save_state(path, learner, Progress(2), {})
+    assert load_state(path, learner, {}) == Progress(1)
+
+
+def test_a_state_has_the_permissions_of_any_new_file(learner: Learner, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        save_state(tmp_path / "state.safetensors", learner, Progress(), {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state.safetensors").stat().st_mode & 0o777 == 0o640
 
 
 def test_every_setting_but_the_free_ones_is_a_fact(tiny: SimpleNamespace) -> None:

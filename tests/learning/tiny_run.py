@@ -1,7 +1,7 @@
 """A training that takes a second: for the tests in this process, and for others as a script.
 
-``python tiny_run.py FOLDER [--resume] [setting=number …]`` trains in FOLDER/run on the
-photo FOLDER/photo.png.
+``python tiny_run.py FOLDER [--resume] [--val] [setting=number …]`` trains in FOLDER/run on
+the photo FOLDER/photo.png, and validates on three others.
 """
 
 from __future__ import annotations
@@ -76,14 +76,19 @@ PATCHES = {
 """What to put in place in ``geovehicle.model.build``."""
 
 
-def photos(path: Path) -> list[LabelledImage]:
+def photos(path: Path, left: int = 20) -> list[LabelledImage]:
     """Write a photo with a bright vehicle and return it, labelled."""
     pixels = np.random.default_rng(0).integers(0, 90, (96, 96, 3), dtype=np.uint8)
-    pixels[30:50, 20:60] = 220
+    pixels[30:50, left : left + 40] = 220
     if not path.exists():
         Image.fromarray(pixels).save(path)
-    boxes = np.array([[20.0, 30.0, 60.0, 50.0]])
+    boxes = np.array([[left, 30.0, left + 40, 50.0]])
     return [LabelledImage(path, 1, 96, 96, 0.10, "photos", "one", boxes, np.empty((0, 4)))]
+
+
+def kept_aside(folder: Path) -> list[LabelledImage]:
+    """Write three photos with the vehicle at different places and return them."""
+    return [image for left in (0, 25, 50) for image in photos(folder / f"{left}.png", left)]
 
 
 def main() -> None:
@@ -92,10 +97,11 @@ def main() -> None:
         setattr(build, name, value)
     torch.set_num_threads(1)
     folder, *rest = sys.argv[1:]
-    given = dict(one.split("=") for one in rest if one != "--resume")
-    numbers = {name: type(getattr(SETTINGS, name))(value) for name, value in given.items()}
+    given = dict(one.split("=") for one in rest if "=" in one)
+    numbers = {name: type(getattr(SETTINGS, name) or 0)(value) for name, value in given.items()}
     images = photos(Path(folder) / "photo.png")
-    run = Run(Path(folder) / "run", resume="--resume" in rest)
+    validation = kept_aside(Path(folder)) if "--val" in rest else []
+    run = Run(Path(folder) / "run", validation, resume="--resume" in rest)
     train(images, run, Recipe(DETECTOR), replace(SETTINGS, **numbers))
 
 

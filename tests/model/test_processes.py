@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from geovehicle.errors import SettingsError
 from geovehicle.model import processes
 
 if TYPE_CHECKING:
@@ -71,3 +72,17 @@ def test_items_come_back_in_turn(pair: Callable[[Any], None]) -> None:
     items = list("abcde")
     pair(items[1::2])
     assert processes.gathered(items[0::2]) == items
+
+
+@pytest.mark.parametrize(("gpus", "told"), [(1, "1 GPU"), (3, "3 GPUs")])
+def test_no_two_processes_share_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, told: str
+) -> None:
+    names = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "RANK": "0"}
+    for name, value in {**names, "LOCAL_WORLD_SIZE": "4", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    message = f"^4 processes but {told}; lower --nproc-per-node or add --device cpu"
+    with pytest.raises(SettingsError, match=message), processes.joined("cuda"):
+        pass
