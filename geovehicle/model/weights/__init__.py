@@ -19,7 +19,7 @@ DEFAULT = "vehicles-10cm"
 SHIPPED: dict[str, ShippedWeights] = {
     DEFAULT: ShippedWeights(
         "vehicles_10cm.safetensors",
-        "c22532995b7061e9a085f41d269ccdcbe7cb3de866f2cb37cbfd5907e6d00889",
+        "2fb649fe4b2e622f10b8182c76ef860562a991e69ad3cf1c27ddde4368d6b76c",
     ),
 }
 
