@@ -470,6 +470,12 @@ def test_a_killed_process_goes_on_with_exactly_the_same_weights(
     assert equal(whole / "model.safetensors", killed / "model.safetensors")
 
 
+def run_in_two(script: Path, *arguments: str) -> None:
+    """Run a script in two processes, as ``torchrun`` does."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    subprocess.run([sys.executable, *launcher, str(script), *arguments], check=True)  # noqa: S603
+
+
 @pytest.mark.usefixtures("one_thread")
 def test_two_processes_learn_what_one_does(
     tiny_script: Path,
@@ -478,10 +484,8 @@ def test_two_processes_learn_what_one_does(
     recipe: Recipe,
     quick: TrainSettings,
 ) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     options = ["iterations=4", "optimiser=sgd", "learning_rate=0.05", "batch=4"]
-    arguments = ["--standalone", str(tiny_script), str(tmp_path), *options]
-    subprocess.run([*launcher, *arguments], check=True)  # noqa: S603
+    run_in_two(tiny_script, str(tmp_path), *options)
     together, alone = tmp_path / "run", tmp_path / "alone"
     settings = replace(quick, iterations=4, optimiser="sgd", learning_rate=0.05, batch=4)
     train(images, alone, recipe, settings)
@@ -502,11 +506,9 @@ def test_two_processes_validate_and_lose_patience_together(
     recipe: Recipe,
     quick: TrainSettings,
 ) -> None:
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     numbers = {"iterations": 9, "val_every": 1, "patience": 2}
     options = [f"{name}={number}" for name, number in numbers.items()]
-    arguments = ["--standalone", str(tiny_script), str(tmp_path), "--val", *options]
-    subprocess.run([*launcher, *arguments], check=True)  # noqa: S603
+    run_in_two(tiny_script, str(tmp_path), "--val", *options)
     alone = Run(tmp_path / "alone", tiny.kept_aside(tmp_path))
     train(images, alone, recipe, replace(quick, **numbers))
     ours, theirs = log_of(tmp_path / "run"), log_of(alone.folder)
