@@ -33,7 +33,7 @@ NONE = np.empty((0, 4))
 def scripts(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """Return the benchmarks, which import one another by name, as their programs do."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    names = ("variants", "runs", "paper_experiment", "leave_one_out")
+    names = ("variants", "runs", "paper_experiment", "leave_one_out", "rotated_overlap")
     for name in names:
         monkeypatch.delitem(sys.modules, name, raising=False)
     found = {name: __import__(name) for name in names}
@@ -216,6 +216,36 @@ def test_a_left_out_source_is_not_learnt_from(scripts: dict[str, ModuleType]) ->
     ]
     assert [one.image_id for one in tasks[0].training] == [2]
     assert [one.image_id for one in tasks[0].testing] == [1, 3, 4]
+
+
+def test_overlap_is_measured_beside_shapely_and_torchvision(
+    scripts: dict[str, ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = scripts["rotated_overlap"]
+    script.main(["--pairs", "8", "--rectangles", "20", "--rectangles", "30", "--repeats", "1"])
+    header, _, *rows, _, told = capsys.readouterr().out.splitlines()
+    assert float(told.removeprefix("largest difference from shapely: ")) < 1e-5
+    assert header == "| what | number | milliseconds | ratio |"
+    cells = [row.strip("| ").split(" | ") for row in rows]
+    assert [(name.split()[0], int(count)) for name, count, *_ in cells] == [
+        ("rotated_iou", 8),
+        ("footprint_iou", 8),
+        ("shapely", 8),
+        ("torchvision's", 20),
+        ("rotated_nms", 20),
+        ("torchvision's", 30),
+        ("rotated_nms", 30),
+    ]
+    assert [cells[row][3] for row in (0, 3, 5)] == ["1.0"] * 3
+    assert all(float(milliseconds) > 0 for _, _, milliseconds, _ in cells)
+
+
+def test_vehicles_of_one_place_overlap(scripts: dict[str, ModuleType]) -> None:
+    script = scripts["rotated_overlap"]
+    crowd = script.vehicles(200, 20)
+    assert crowd.shape == (200, 5)
+    kept = script.rotated_nms(crowd, crowd[:, 2], script.IOU)
+    assert 20 <= len(kept) < 100
 
 
 def test_errors_are_one_line(

@@ -16,6 +16,7 @@ LAYERS = {
     "geovehicle.files": 0,
     "geovehicle.settings": 0,
     "geovehicle.detections": 1,
+    "geovehicle.footprints": 1,
     "geovehicle.georeference": 1,
     "geovehicle.matching": 1,
     "geovehicle.measurement": 1,
