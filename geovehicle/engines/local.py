@@ -44,6 +44,9 @@ def search(
 ) -> Found:
     """Find the vehicles of one scene.
 
+    Boxes end with the scene.  Footprints stay as the detector gave them: rectangles
+    around what is visible.
+
     Parameters
     ----------
     source : RasterSource

@@ -18,6 +18,7 @@ from geovehicle.detections import Detections
 from geovehicle.engines.local import on_valid, search
 from geovehicle.errors import SettingsError
 from geovehicle.export.frame import to_frame
+from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.georeference import GeoGrid
 from geovehicle.patches import PatchWindow, plan
 from geovehicle.raster.array_source import ArraySource
@@ -475,6 +476,25 @@ class TestSearch:
 
         found = search(scene(100, 100), generous, DetectSettings(), GSD)
         assert found.detections.boxes.tolist() == [[0, 0, 30, 100]]
+
+    def test_footprints_stay_as_the_detector_gave_them(self) -> None:
+        rectangles = np.array([[4.0, 60, 45, 18, 0.6], [300, 200, 45, 18, 2.0]])
+
+        def turned(patches: Sequence[Patch]) -> list[Detections]:
+            shown = []
+            for patch in patches:
+                corners = corners_of(rectangles) - (patch.window.col, patch.window.row)
+                boxes = boxes_of(corners).clip(0, 256)
+                labels, sure = np.arange(2), np.array([0.25, 0.5])
+                found = Detections(boxes, np.ones(2), labels, corners, sure)
+                shown.append(found.filter((boxes[:, 2:] > boxes[:, :2]).all(axis=1)))
+            return shown
+
+        found = search(scene(400, 400), turned, DetectSettings(patch=256), GSD).detections
+        order = np.argsort(found.labels)
+        np.testing.assert_allclose(found.outlines[order], corners_of(rectangles))
+        assert found.label_scores[order].tolist() == [0.25, 0.5]
+        assert found.boxes[order][0, 0] == 0
 
     @pytest.mark.parametrize(("patch", "overlap"), [(256, 25.6), (256, 30.0), (1024, 200.0)])
     def test_patches_need_room_beside_their_overlap(self, patch: int, overlap: float) -> None:
