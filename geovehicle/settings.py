@@ -28,8 +28,13 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 OptimiserName = Literal["adamw", "sgd"]
 ScheduleName = Literal["cosine", "step"]
+BoxesName = Literal["oriented", "horizontal"]
+"""Footprints as vehicles lie, or boxes along the rows and columns around them."""
 FormatName = Literal["itcvd", "dlr3k", "vedai", "dota", "yolo", "voc", "coco", "vectors"]
 """The formats of labelled data sets that are converted."""
+
+VEHICLE_TYPES = ("car", "van", "bus", "truck")
+"""The types of vehicle that labels and detections can tell."""
 
 LONGEST_VEHICLE_M = 20.0
 """Patches overlap by this much, so that one of them sees each vehicle whole:
@@ -142,8 +147,16 @@ class DetectorConfig:
     """[3]_"""
     head_regression_weight: float = 1.0
     """The paper's lambda 2 [1]_."""
+    head_direction_weight: float = 0.15
+    """Weight of the loss of an oriented head's directions."""
+    head_type_weight: float = 0.1
+    """Weight of the loss of the types."""
     roi_size: int = 7
     """Cells a side of a pooled proposal [3]_."""
+    oriented: bool = False
+    """Regress the vehicle's own rectangle in place of the horizontal box around it."""
+    types: tuple[str, ...] = ()
+    """Types of vehicle that the head tells apart as its second answer; none without."""
     detections_per_patch: int = 300
     score_threshold: float = 0.5
     """Detections below it are not reported unless the user asks for them."""
@@ -160,8 +173,12 @@ class DetectorConfig:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
                 )
-        for name in ("anchor_sizes", "anchor_ratios"):
+        for name in ("anchor_sizes", "anchor_ratios", "types"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
+            raise SettingsError(
+                f"types are {self.types}; an oriented head tells {', '.join(VEHICLE_TYPES)} or none"
+            )
 
 
 @dataclass(frozen=True)
@@ -200,6 +217,8 @@ DEFAULT_DETECTOR = DetectorConfig(
     rpn_top_n_train=300,
     head_batch=256,
     head_regression_weight=0.1,
+    oriented=True,
+    types=VEHICLE_TYPES,
     rpn_top_n=1500,
     detections_per_patch=1000,
     score_threshold=0.55,
@@ -298,6 +317,11 @@ class DetectSettings(Ranged):
         "auto",
         "Arithmetic of the detector; auto takes bfloat16 where it is fast.",
         choices=get_args(PrecisionName),
+    )
+    boxes: BoxesName = setting(
+        "oriented",
+        "Shape of the polygons: as each vehicle lies, or horizontal boxes around them.",
+        choices=get_args(BoxesName),
     )
 
 

@@ -1,21 +1,31 @@
 """Training samples: random views of labelled images at one ground sampling distance.
 
 A sample is a pure function of its random generator, so that a run can be
-repeated.  Boxes stay honest under rotation: a horizontal box tells a vehicle's
+repeated.  Labels stay honest under rotation: a horizontal box tells a vehicle's
 own rectangle only where the vehicle lies along the axes, so views are turned
-freely only where most vehicles do, and the others become ignore boxes.
+freely only where most vehicles do, or have a footprint, and the others become
+ignore boxes.
 """
 
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from geovehicle.data.synthetic import render_scene
-from geovehicle.data.views import Boxes, View, cut, elongated, resample
+from geovehicle.data.views import (
+    Vehicles,
+    View,
+    cut,
+    labelled_vehicles,
+    resample,
+    type_numbers,
+)
+from geovehicle.footprints import rectangles_of
 from geovehicle.settings import LONGEST_VEHICLE_M
 
 if TYPE_CHECKING:
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
     from geovehicle.data.coco import LabelledImage
 
 MOSTLY = 0.6
-"""Share of elongated boxes from which a view may be turned by any angle."""
+"""Share of vehicles of known outline from which a view may be turned by any angle."""
 
 SMALL_TURN = 8.0
 """Degrees by which any view may be turned: boxes stay within their labelling error."""
@@ -57,18 +67,20 @@ def labelled_view(
         Range of the additional scale.
     """
     scale = image.gsd / gsd * np.exp(rng.uniform(*np.log(scales)))
-    aligned = elongated(image.boxes)
-    free = len(aligned) > 0 and aligned.mean() >= MOSTLY and rng.random() < 0.6
+    vehicles = labelled_vehicles(image)
+    outlined = vehicles.outlined
+    free = len(outlined) > 0 and outlined.mean() >= MOSTLY and rng.random() < 0.6
     turn = rng.uniform(-45.0, 45.0) if free else rng.uniform(-SMALL_TURN, SMALL_TURN)
     angle = np.radians(90.0 * rng.integers(4) + turn)
     linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear[:, 0] *= rng.choice([-1.0, 1.0])
     offset = np.array(size) / 2 - linear @ _looked_at(rng, image, np.array(size) / scale)
-    boxes = _transform_boxes(image.boxes, linear, offset)
-    ignore = _transform_boxes(image.ignore, linear, offset)
+    vehicles = vehicles.move(linear, offset)
+    ignore = Vehicles.of_boxes(image.ignore).move(linear, offset).boxes
     if abs(turn) > SMALL_TURN:
-        boxes, ignore = boxes[aligned], np.concatenate([ignore, boxes[~aligned]])
-    return cut(View(resample(image.read(), linear, offset, size), boxes, ignore))
+        ignore = np.concatenate([ignore, vehicles.boxes[~outlined]])
+        vehicles = vehicles.take(outlined)
+    return cut(View(resample(image.read(), linear, offset, size), vehicles, ignore))
 
 
 def plain_view(
@@ -91,13 +103,13 @@ def plain_view(
     reach = np.array([image.width, image.height]) @ linear
     slack = np.array(size) - np.abs(reach)
     offset = np.where(slack < 0, np.round(rng.uniform(size=2) * slack), 0.0) - reach.clip(max=0.0)
-    boxes = _transform_boxes(image.boxes, linear, offset)
-    ignore = _transform_boxes(image.ignore, linear, offset)
-    return cut(View(resample(image.read(), linear, offset, size), boxes, ignore))
+    vehicles = labelled_vehicles(image).move(linear, offset)
+    ignore = Vehicles.of_boxes(image.ignore).move(linear, offset).boxes
+    return cut(View(resample(image.read(), linear, offset, size), vehicles, ignore))
 
 
 def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) -> View:
-    """Return a rendered view, (width, height) pixels, with exact boxes.
+    """Return a rendered view, (width, height) pixels, with exact footprints.
 
     The scene is larger by a margin, as its truth leaves out vehicles whose centre
     is outside.
@@ -106,8 +118,11 @@ def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) 
     margin = round(SYNTHETIC_MARGIN_M / gsd)
     scene = render_scene(int(rng.integers(2**31)), width + 2 * margin, height + 2 * margin, gsd)
     pixels = scene.pixels[:, margin : margin + height, margin : margin + width].transpose(1, 2, 0)
-    boxes = scene.boxes - margin
-    return cut(View(np.ascontiguousarray(pixels), boxes, np.empty((0, 4))))
+    enclosures = rectangles_of(scene.footprints)
+    known = np.ones(len(enclosures), np.bool_)
+    vehicles = Vehicles(scene.boxes, enclosures, known, type_numbers(scene.types))
+    shifted = vehicles.shift((-margin, -margin))
+    return cut(View(np.ascontiguousarray(pixels), shifted, np.empty((0, 4))))
 
 
 def tile(views: list[View], split: tuple[int, int]) -> View:
@@ -119,11 +134,11 @@ def tile(views: list[View], split: tuple[int, int]) -> View:
     offsets = [(0, 0), (column, 0), (0, row), (column, row)]
     top = np.concatenate([views[0].pixels, views[1].pixels], axis=1)
     bottom = np.concatenate([views[2].pixels, views[3].pixels], axis=1)
-    shifts = [np.array(offset * 2, np.float64) for offset in offsets]
+    placed = list(zip(views, offsets, strict=True))
     return View(
         np.concatenate([top, bottom], axis=0),
-        np.concatenate([view.boxes + shift for view, shift in zip(views, shifts, strict=True)]),
-        np.concatenate([view.ignore + shift for view, shift in zip(views, shifts, strict=True)]),
+        Vehicles.concatenate([view.vehicles.shift(offset) for view, offset in placed]),
+        np.concatenate([view.ignore + offset * 2 for view, offset in placed]),
     )
 
 
@@ -143,7 +158,7 @@ def change_colours(rng: np.random.Generator, view: View) -> View:
         deviation = rng.uniform(0.0, 0.04)
         pixels = pixels + rng.standard_normal(pixels.shape, np.float32) * deviation
     image = Image.fromarray((pixels * 255).clip(0, 255).astype(np.uint8))
-    return View(np.asarray(_degrade(rng, image)), view.boxes, view.ignore)
+    return replace(view, pixels=np.asarray(_degrade(rng, image)))
 
 
 def _looked_at(
@@ -158,20 +173,6 @@ def _looked_at(
         point = rng.uniform(0.0, size)
     margin = np.minimum(extent.max() * 0.45, size / 2)
     return np.asarray(np.clip(point, margin, size - margin), np.float64)
-
-
-def _transform_boxes(boxes: Boxes, linear: Boxes, offset: Boxes) -> Boxes:
-    """Move boxes by an affine map.
-
-    An elongated box is its vehicle's rectangle, whose corners are turned; any other
-    is taken as the ellipse inscribed in it, the best guess for a diagonal vehicle.
-    """
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2 @ linear.T + offset
-    half = (boxes[:, 2:] - boxes[:, :2]) / 2
-    rectangle = half @ np.abs(linear).T
-    ellipse = np.sqrt(half**2 @ (linear**2).T)
-    extent = np.where(elongated(boxes)[:, None], rectangle, ellipse)
-    return np.concatenate([centres - extent, centres + extent], axis=1)
 
 
 def _cast_shadow(rng: np.random.Generator, pixels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 Besides COCO's own keys an image may tell its ``gsd`` (metres per pixel),
 ``source`` and ``scene``, by which training samples and evaluation reports, and an
-annotation its ``type`` of vehicle.
+annotation its ``type`` of vehicle.  A ``segmentation`` of four corners is its footprint.
 ``iscrowd: 1`` marks an ignore box: something that is neither to be found nor
 to be called background.
 
@@ -18,24 +18,33 @@ import json
 import math
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from geovehicle.data.pictures import read_rgb
 from geovehicle.errors import DatasetError
+from geovehicle.footprints import straight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Vehicle = tuple[list[float], str]
-"""The box of one vehicle, x1, y1, x2, y2, and its type."""
-
 COARSEST_GSD = 2.0
 """Metres, at which a car is one pixel wide and two long.  More is taken for another unit:
 an image is resampled to the model's gsd, by a hundred times if it tells centimetres."""
+
+AGREEMENT = 2.0
+"""Pixels by which a polygon may differ from its box, of which one is often rounded."""
+
+
+class Vehicle(NamedTuple):
+    """One vehicle: its box x1, y1, x2, y2, its type, and its corners (4, 2) if known."""
+
+    box: list[float]
+    type: str
+    corners: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,11 @@ class LabelledImage:
     types : tuple of str
         The type of each vehicle, such as "car"; "" for one that the data set does not
         tell, none at all where it tells no types.
+    footprints : ndarray
+        Shape (N, 4, 2), float64, the corners of each vehicle in image pixels, in order
+        around it; those of its box where the data set does not tell.
+    oriented : ndarray
+        Shape (N,), bool: whether the footprint lies as the vehicle does.
     """
 
     path: Path
@@ -73,6 +87,13 @@ class LabelledImage:
     boxes: NDArray[np.float64]
     ignore: NDArray[np.float64]
     types: tuple[str, ...] = ()
+    footprints: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4, 2)))
+    oriented: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+
+    def __post_init__(self) -> None:
+        if not self.oriented.any():
+            object.__setattr__(self, "footprints", straight(self.boxes))
+            object.__setattr__(self, "oriented", np.zeros(len(self.boxes), np.bool_))
 
     def read(self) -> NDArray[np.uint8]:
         """Return the pixels, (H, W, 3) uint8 RGB.
@@ -129,7 +150,9 @@ def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImag
         if annotation.get("iscrowd"):
             ignore[image_id].append(box)
         else:
-            vehicles[image_id].append((box, str(annotation.get("type") or "")))
+            corners = four_corners(annotation.get("segmentation"), np.array(box))
+            kind = str(annotation.get("type") or "")
+            vehicles[image_id].append(Vehicle(box, kind, corners))
     return [
         _image(path, image, vehicles[image["id"]], ignore[image["id"]], default_gsd)
         for image in content["images"]
@@ -207,6 +230,35 @@ def corner_box(path: Path, annotation: dict[str, Any]) -> list[float]:
     return [x, y, x + width, y + height]
 
 
+def four_corners(segmentation: Any, box: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the outline of a vehicle that lies within `box`, x1, y1, x2, y2, as told.
+
+    Parameters
+    ----------
+    segmentation : Any
+        What a COCO annotation tells.
+    box : ndarray
+        Shape (4,), the horizontal box of the annotation, pixels.
+
+    Returns
+    -------
+    ndarray or None
+        Shape (4, 2), the corners in order around the vehicle.  None for anything else:
+        other outlines, those that cross themselves or lie elsewhere, and the box itself.
+    """
+    ring = segmentation[0] if isinstance(segmentation, list) and len(segmentation) == 1 else None
+    if not (isinstance(ring, list) and len(ring) == 8):
+        return None
+    corners = np.array([number(value) for value in ring]).reshape(4, 2)
+    bounds = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    if not (np.abs(bounds - box) <= AGREEMENT).all():  # nan as well
+        return None
+    sides = np.roll(corners, -1, axis=0) - corners
+    turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
+    convex = (turns > 0).all() or (turns < 0).all()
+    return corners if convex and not np.isin(corners, box).all() else None
+
+
 def _image(
     path: Path,
     record: dict[str, Any],
@@ -226,6 +278,10 @@ def _image(
             f"{path}: image {record['id']} has no usable gsd ({str(told)[:40]}); "
             "add it in metres or use --gsd"
         )
+    boxes = np.array([one.box for one in vehicles], np.float64).reshape(-1, 4)
+    footprints = straight(boxes)
+    for footprint, one in zip(footprints, vehicles, strict=True):
+        footprint[:] = footprint if one.corners is None else one.corners
     return LabelledImage(
         path=locate_image(path, str(_field(path, record, "file_name"))),
         image_id=record["id"],
@@ -234,9 +290,11 @@ def _image(
         gsd=gsd,
         source=str(record.get("source", "")),
         scene=str(record.get("scene", "")),
-        boxes=np.array([box for box, _ in vehicles], np.float64).reshape(-1, 4),
+        boxes=boxes,
         ignore=np.array(ignore, np.float64).reshape(-1, 4),
-        types=tuple(kind for _, kind in vehicles) if any(kind for _, kind in vehicles) else (),
+        types=tuple(one.type for one in vehicles) if any(one.type for one in vehicles) else (),
+        footprints=footprints,
+        oriented=np.array([one.corners is not None for one in vehicles], np.bool_),
     )
 
 

@@ -14,7 +14,6 @@ record.  This reader is for everyone else's: what is bad is told of and left out
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import partial
@@ -24,17 +23,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geovehicle.data.classes import Vocabulary
-from geovehicle.data.coco import corner_box, load_content, locate_image, number, whole_number
+from geovehicle.data.coco import (
+    corner_box,
+    four_corners,
+    load_content,
+    locate_image,
+    number,
+    whole_number,
+)
 from geovehicle.data.marks import COPIED, Mark, straight_box, to_labels
 from geovehicle.data.pictures import check_upright, read_rgb
-from geovehicle.data.records import VEHICLE_TYPES, Problem, Record, Split
+from geovehicle.data.records import Problem, Record, Split
 from geovehicle.errors import DatasetError
+from geovehicle.settings import VEHICLE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from geovehicle.settings import ConvertSettings
 
@@ -42,9 +47,6 @@ PARTS: tuple[Split, ...] = ("train", "val", "test")
 
 NAMELESS = "unnamed"
 """The category of files that list none."""
-
-AGREEMENT = 2.0
-"""Pixels by which a polygon may differ from its box, of which one is often rounded."""
 
 
 def read_coco_records(source: Path, settings: ConvertSettings) -> Iterator[Record | Problem]:
@@ -148,7 +150,7 @@ class _File:
         if known is None:
             return None
         told = annotation.get("type")
-        corners = _corners(annotation.get("segmentation"), box)
+        corners = four_corners(annotation.get("segmentation"), box)
         return Mark(
             straight_box(*box) if corners is None else corners,
             told if told in VEHICLE_TYPES else known.type,
@@ -183,19 +185,3 @@ class _File:
 def _id_of(record: Any, place: int) -> str:
     told = record.get("id") if isinstance(record, dict) else None
     return f"number {place}" if told is None else str(told)[:40]
-
-
-def _corners(segmentation: Any, box: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Return an outline of four corners, (4, 2), unless it is the box itself or another."""
-    if not (isinstance(segmentation, list) and len(segmentation) == 1):
-        return None
-    ring = segmentation[0]
-    if not (isinstance(ring, list) and len(ring) == 8):
-        return None
-    corners = np.array([number(value) for value in ring]).reshape(4, 2)
-    bounds = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    if not (np.abs(bounds - box) <= AGREEMENT).all():  # nan as well
-        return None
-    straight = np.isin(corners, box).all() and math.prod(np.ptp(corners, axis=0)) > 0
-    plain = straight and len({tuple(corner) for corner in corners.tolist()}) == 4
-    return None if plain else corners

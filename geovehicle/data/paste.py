@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from geovehicle.data.views import Boxes, View, cut, elongated, resample
+from geovehicle.data.views import (
+    Boxes,
+    Vehicles,
+    View,
+    cut,
+    elongated,
+    labelled_vehicles,
+    resample,
+    within,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,11 +48,11 @@ FEATHER = 0.7
 
 @dataclass(frozen=True)
 class Piece:
-    """A rectangle of an image: pixels (h, w, 3) uint8, at which scale, and whether a vehicle."""
+    """A rectangle of an image: pixels (h, w, 3) uint8, at which scale, and what is on it."""
 
     pixels: NDArray[np.uint8]
     scale: float
-    is_vehicle: bool
+    vehicles: Vehicles
 
 
 def paste(
@@ -72,7 +81,7 @@ def paste(
     scale = donor.gsd / gsd * float(np.exp(rng.uniform(*np.log(scales))))
     picture = Image.fromarray(view.pixels)
     taken = np.concatenate([view.boxes, view.ignore])
-    boxes = [view.boxes]
+    vehicles = [view.vehicles]
     for piece in _pieces(rng, donor, scale):
         placed = _place(rng, piece, taken, picture.size)
         if placed is None:
@@ -80,27 +89,26 @@ def paste(
         linear, offset, box = placed
         _blend(picture, piece, linear, offset)
         taken = np.concatenate([taken, box])
-        boxes += [box] if piece.is_vehicle else []
-    return cut(View(np.asarray(picture), np.concatenate(boxes), view.ignore))
+        vehicles.append(piece.vehicles.move(linear, offset))
+    return cut(View(np.asarray(picture), Vehicles.concatenate(vehicles), view.ignore))
 
 
 def _pieces(rng: np.random.Generator, donor: LabelledImage, scale: float) -> list[Piece]:
     """Return some vehicles of an image and as many parts of its background."""
-    whole = donor.boxes[elongated(donor.boxes) & _inside(donor.boxes, donor)]
+    boxes, size = donor.boxes, (donor.width, donor.height)
+    whole = np.flatnonzero(elongated(boxes) & within(boxes, size, 1.0))
     if not len(whole):
         return []
     pixels = donor.read()
     chosen = whole[rng.integers(len(whole), size=rng.integers(1, MOST_PIECES // 2 + 1))]
-    moved = _elsewhere(rng, chosen, donor)
-    free = moved[~_touches(moved, np.concatenate([donor.boxes, donor.ignore]))]
-    vehicles = [Piece(_crop(pixels, box), scale, True) for box in chosen]
-    return vehicles + [Piece(_crop(pixels, box), scale, False) for box in free]
-
-
-def _inside(boxes: Boxes, image: LabelledImage) -> NDArray[np.bool_]:
-    """Tell which boxes do not reach the edge, where vehicles are cut."""
-    low, high = boxes[:, :2].min(axis=1), np.array([image.width, image.height]) - boxes[:, 2:]
-    return np.asarray((low >= 1) & (high.min(axis=1) >= 1))
+    moved = _elsewhere(rng, boxes[chosen], donor)
+    free = moved[~_touches(moved, np.concatenate([boxes, donor.ignore]))]
+    labelled = labelled_vehicles(donor)
+    pieces = [
+        Piece(_crop(pixels, box), scale, labelled.take(at).shift(-np.floor(box[:2])))
+        for at, box in zip(chosen[:, None], boxes[chosen], strict=True)
+    ]
+    return pieces + [Piece(_crop(pixels, box), scale, labelled.take(whole[:0])) for box in free]
 
 
 def _elsewhere(rng: np.random.Generator, boxes: Boxes, image: LabelledImage) -> Boxes:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 Split = Literal["train", "val", "test"]
 
-VEHICLE_TYPES = ("car", "van", "bus", "truck")
-"""The types of vehicle that a record can tell; anything else is an empty text."""
-
 OVERLAPPING = 2
 """Images of a flight that are at most this far apart may show the same ground: with
 60 % of overlap from one to the next, every second shares 20 %, every third nothing."""
@@ -42,7 +39,7 @@ class Labels:
         Shape (N,), bool: whether the footprint lies as the vehicle does; otherwise
         it is the horizontal box around it.
     types : tuple of str
-        One of :data:`VEHICLE_TYPES`, or empty where it is not known.
+        One of :data:`geovehicle.settings.VEHICLE_TYPES`, or empty where it is not known.
     ignore : ndarray
         Shape (N,), bool: neither to be found nor to be called background.
     """

@@ -76,8 +76,9 @@ class TrainingCrops(Dataset[Sample]):
     def __getitem__(self, index: int) -> Sample:
         """Return the image (3, H, W), float32 in [0, 1], and its target.
 
-        The target holds ``boxes`` (N, 4) and ``ignore`` (M, 4), float32 in crop
-        pixels, and ``labels`` (N,), int64.
+        The target holds ``boxes`` (N, 4), ``enclosures`` (N, 5) and ``ignore`` (M, 4),
+        float32 in crop pixels, ``directed`` (N,), bool, and ``labels`` and ``types``
+        (N,), int64: all but the last two as in :class:`~geovehicle.data.views.View`.
         """
         rng = np.random.default_rng([self._settings.seed, index])
         view = self._compose(rng)
@@ -127,8 +128,12 @@ def collate(samples: list[Sample]) -> tuple[list[Tensor], list[dict[str, Tensor]
 
 def _tensors(view: View) -> Sample:
     image = torch.from_numpy(view.pixels.copy()).permute(2, 0, 1).float() / 255.0
+    vehicles = view.vehicles
     return image, {
-        "boxes": torch.from_numpy(view.boxes.astype(np.float32)),
-        "labels": torch.ones(len(view.boxes), dtype=torch.int64),
+        "boxes": torch.from_numpy(vehicles.boxes.astype(np.float32)),
+        "enclosures": torch.from_numpy(vehicles.enclosures.astype(np.float32)),
+        "directed": torch.from_numpy(vehicles.directed),
+        "labels": torch.ones(len(vehicles), dtype=torch.int64),
+        "types": torch.from_numpy(vehicles.types),
         "ignore": torch.from_numpy(view.ignore.astype(np.float32)),
     }

@@ -1,15 +1,42 @@
-"""Views: pixels with the boxes on them, and what every augmentation does with both."""
+"""Views: pixels with the vehicles on them, and what every augmentation does with both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from PIL import Image
 
+from geovehicle.footprints import (
+    corners_of,
+    lengthwise,
+    polygons_of,
+    rectangles_of,
+    straight,
+)
+from geovehicle.settings import VEHICLE_TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from geovehicle.data.coco import LabelledImage
+
 ELONGATED = 1.8
 """Boxes longer than this times their width hold a vehicle that lies along the axes."""
+
+DIRECTED = 2.1
+"""Boxes longer than this times their width tell the direction of a vehicle: that around
+a car of 4.6 m x 1.9 m is as long if the car is turned by 5 degrees."""
+
+BROADEST_M = 3.4
+"""Metres; the longer a vehicle is, the more it may be turned in a box of a given shape.
+A broader box does not tell its direction: a bus of 12 m is turned by 4 degrees in it."""
+
+EDGE = 1.5
+"""Pixels; boxes as near to the edge of an image may hold a vehicle that it cuts."""
 
 VISIBLE = 0.5
 """Vehicles of which less is left in a view become ignore boxes."""
@@ -21,18 +48,138 @@ Boxes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Vehicles:
+    """The vehicles of a view, in its pixels.
+
+    Attributes
+    ----------
+    boxes : ndarray
+        Shape (N, 4), float64, x1, y1, x2, y2: the horizontal boxes around what is
+        visible of them.
+    enclosures : ndarray
+        Shape (N, 5), float64, rectangles as in :mod:`geovehicle.footprints` around
+        what is visible, tight in their own frame: the vehicle's own rectangle where
+        its direction is known, otherwise the label's box, turned with the view.
+    directed : ndarray
+        Shape (N,), bool: whether the enclosure lies as the vehicle does.
+    types : ndarray
+        Shape (N,), int64: index into :data:`~geovehicle.settings.VEHICLE_TYPES`,
+        -1 where it is not known.
+    """
+
+    boxes: Boxes
+    enclosures: Boxes
+    directed: NDArray[np.bool_]
+    types: NDArray[np.int64]
+
+    @classmethod
+    def of_boxes(cls, boxes: Boxes) -> Vehicles:
+        """Return vehicles of which nothing is known but their boxes, shape (N, 4)."""
+        unknown = np.full(len(boxes), -1, np.int64)
+        return cls(boxes, rectangles_of(straight(boxes)), unknown > 0, unknown)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Vehicles]) -> Vehicles:
+        """Return all vehicles of one or more parts."""
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.enclosures for part in parts]),
+            np.concatenate([part.directed for part in parts]),
+            np.concatenate([part.types for part in parts]),
+        )
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def outlined(self) -> NDArray[np.bool_]:
+        """Whether each vehicle, if it is whole, fills its enclosure; shape (N,)."""
+        return self.directed | _longer(self.enclosures[:, 2:4], ELONGATED)
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Vehicles:
+        """Return the vehicles where `keep` is true, or those that it counts."""
+        return Vehicles(
+            self.boxes[keep], self.enclosures[keep], self.directed[keep], self.types[keep]
+        )
+
+    def shift(self, offset: Sequence[float] | Boxes) -> Vehicles:
+        """Return the vehicles moved by x and y pixels."""
+        moved = np.asarray(offset, np.float64)
+        return replace(
+            self,
+            boxes=self.boxes + np.tile(moved, 2),
+            enclosures=self.enclosures + np.pad(moved, (0, 3)),
+        )
+
+    def move(self, linear: Boxes, offset: Boxes) -> Vehicles:
+        """Return whole vehicles turned, mirrored and scaled: ``linear @ p + offset``.
+
+        Boxes are exact where vehicles fill their enclosures.  Any other vehicle is
+        taken as the ellipse in its enclosure, the best guess for a diagonal one.
+        """
+        moved = rectangles_of(corners_of(self.enclosures) @ linear.T + offset)
+        direction = np.abs(np.stack([np.cos(moved[:, 4]), np.sin(moved[:, 4])], axis=1))
+        along = direction * moved[:, 2:3] / 2
+        across = direction[:, ::-1] * moved[:, 3:4] / 2
+        reach = np.where(self.outlined[:, None], along + across, np.hypot(along, across))
+        boxes = np.concatenate([moved[:, :2] - reach, moved[:, :2] + reach], axis=1)
+        return replace(self, boxes=boxes, enclosures=moved)
+
+
+@dataclass(frozen=True)
 class View:
-    """Pixels (H, W, 3) uint8 and the boxes on them, x1, y1, x2, y2 in its pixels."""
+    """Pixels (H, W, 3) uint8, the vehicles on them and the ignore boxes (M, 4)."""
 
     pixels: NDArray[np.uint8]
-    boxes: Boxes
+    vehicles: Vehicles
     ignore: Boxes
+
+    @property
+    def boxes(self) -> Boxes:
+        """The horizontal boxes of the vehicles, shape (N, 4)."""
+        return self.vehicles.boxes
+
+
+def labelled_vehicles(image: LabelledImage) -> Vehicles:
+    """Return the vehicles of a labelled image in its pixels.
+
+    A footprint is the vehicle's own rectangle, whose length is its longer side, unless
+    the edge of the image may have cut it down to a stout piece.
+    """
+    vehicles = Vehicles.of_boxes(image.boxes)
+    own = lengthwise(rectangles_of(image.footprints))
+    at_edge = ~within(image.boxes, (image.width, image.height), EDGE)
+    whole = image.oriented & (~at_edge | _longer(own[:, 2:4], ELONGATED))
+    sides = vehicles.enclosures[:, 2:4]
+    along = _longer(sides, DIRECTED) & (sides[:, 1] * image.gsd <= BROADEST_M) & ~at_edge
+    return replace(
+        vehicles,
+        enclosures=np.where(whole[:, None], own, vehicles.enclosures),
+        directed=whole | along,
+        types=type_numbers(image.types) if image.types else vehicles.types,
+    )
+
+
+def type_numbers(types: Sequence[str]) -> NDArray[np.int64]:
+    """Return the indices of types of vehicle, -1 for other texts, shape (N,)."""
+    known = {name: number for number, name in enumerate(VEHICLE_TYPES)}
+    return np.array([known.get(one, -1) for one in types], np.int64)
 
 
 def elongated(boxes: Boxes) -> NDArray[np.bool_]:
     """Tell which boxes, shape (N, 4), are a vehicle's own rectangle."""
-    width, height = (boxes[:, 2:] - boxes[:, :2]).T
-    return np.asarray(np.maximum(width, height) > ELONGATED * np.minimum(width, height))
+    return _longer(boxes[:, 2:] - boxes[:, :2], ELONGATED)
+
+
+def within(boxes: Boxes, size: tuple[int, int], margin: float) -> NDArray[np.bool_]:
+    """Tell which boxes, (N, 4), keep a margin from the edge of an image of a size, pixels."""
+    low, high = boxes[:, :2].min(axis=1), (np.array(size) - boxes[:, 2:]).min(axis=1)
+    return np.asarray(np.minimum(low, high) >= margin)
+
+
+def _longer(sides: Boxes, times: float) -> NDArray[np.bool_]:
+    """Tell of which sides, shape (N, 2), one is longer than some times the other."""
+    return np.asarray(sides.max(axis=1) > times * sides.min(axis=1))
 
 
 def resample(
@@ -66,14 +213,15 @@ def resample(
 
 
 def cut(view: View) -> View:
-    """Clip boxes to the view; mostly hidden vehicles become ignore boxes, slivers go."""
+    """Clip vehicles to the view; mostly hidden ones become ignore boxes, slivers go."""
     height, width = view.pixels.shape[:2]
     boxes, share = _clip(view.boxes, width, height)
     ignore, ignore_share = _clip(view.ignore, width, height)
     partly = (share > 0.05) & (share < VISIBLE)
+    shown = replace(view.vehicles, boxes=boxes).take(share >= VISIBLE)
     return View(
         view.pixels,
-        boxes[share >= VISIBLE],
+        _trim(shown, width, height),
         np.concatenate([ignore[ignore_share > 0.05], boxes[partly]]),
     )
 
@@ -86,3 +234,40 @@ def _clip(boxes: Boxes, width: int, height: int) -> tuple[Boxes, NDArray[np.floa
     sides = clipped[:, 2:] - clipped[:, :2]
     share = np.prod(sides, axis=1) / np.maximum(area, 1e-9)
     return clipped, np.where((sides >= NARROWEST).all(axis=1), share, 0.0)
+
+
+def _trim(vehicles: Vehicles, width: int, height: int) -> Vehicles:
+    """Shrink enclosures to what is visible of them, and the boxes of directed vehicles.
+
+    Vehicles that are too thin are left out.
+    """
+    boxes, enclosures = vehicles.boxes.copy(), vehicles.enclosures.copy()
+    corners = corners_of(enclosures)
+    at = np.flatnonzero(((corners < 0) | (corners > (width, height))).any(axis=(1, 2)))
+    shapes = shapely.clip_by_rect(polygons_of(corners[at]), 0, 0, width, height)
+    points, owner = shapely.get_coordinates(shapes, return_index=True)
+    cut_off, first = np.unique(owner, return_index=True)
+    at = at[cut_off]
+    if len(at):
+        enclosures[at] = _around(points, first, vehicles.enclosures[at])
+        low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
+        tight = np.concatenate([np.maximum(boxes[at, :2], low), np.minimum(boxes[at, 2:], high)], 1)
+        boxes[at] = np.where(vehicles.directed[at, None], tight, boxes[at])
+    sides = np.concatenate([boxes[:, 2:] - boxes[:, :2], enclosures[:, 2:4]], axis=1)
+    trimmed = replace(vehicles, boxes=boxes, enclosures=enclosures)
+    return trimmed.take(sides.min(axis=1, initial=np.inf) >= NARROWEST)
+
+
+def _around(points: Boxes, first: NDArray[np.intp], frames: Boxes) -> Boxes:
+    """Return the rectangles, (N, 5), in given frames around groups of points.
+
+    `points`, shape (P, 2), belong to the next group from each of `first`, shape (N,);
+    of `frames`, shape (N, 5), the angles count.
+    """
+    cosine, sine = np.cos(frames[:, 4]), np.sin(frames[:, 4])
+    axes = np.stack([cosine, sine, -sine, cosine], axis=1).reshape(-1, 2, 2)
+    counts = np.diff(first, append=len(points))
+    seen = np.einsum("pij,pj->pi", np.repeat(axes, counts, axis=0), points)
+    low, high = np.minimum.reduceat(seen, first), np.maximum.reduceat(seen, first)
+    centres = np.einsum("nji,nj->ni", axes, (low + high) / 2)
+    return np.concatenate([centres, high - low, frames[:, 4:]], axis=1)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from geovehicle.data import augment
-from geovehicle.data.augment import View, change_colours, labelled_view, synthetic_view, tile
+from geovehicle.data.augment import (
+    change_colours,
+    labelled_view,
+    plain_view,
+    synthetic_view,
+    tile,
+)
 from geovehicle.data.coco import LabelledImage
-from geovehicle.data.synthetic import Scene
+from geovehicle.data.synthetic import Scene, render_scene
+from geovehicle.data.views import Vehicles, View
+from geovehicle.footprints import boxes_of, corners_of, polygons_of, turn_between
+from geovehicle.settings import VEHICLE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,13 +89,34 @@ def assert_follows(view: View, box: NDArray[np.float64], channel: int) -> None:
         assert abs(box - bright).max() < 2.5
 
 
+def covered(view: View, enclosure: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which pixels are in a rectangle, shape (5,)."""
+    y, x = np.mgrid[: view.pixels.shape[0], : view.pixels.shape[1]] + 0.5
+    inside = shapely.contains_xy(polygons_of(corners_of(enclosure[None]))[0], x, y)
+    return np.asarray(inside, np.bool_)
+
+
+def overlap(view: View, enclosure: NDArray[np.float64], channel: int) -> float:
+    """Return the intersection over union of a rectangle with what is bright."""
+    inside, bright = covered(view, enclosure), view.pixels[..., channel] > 127
+    return float((inside & bright).sum() / (inside | bright).sum())
+
+
 def share_shown(view: View, channel: int, area: float) -> float:
     return float((view.pixels[..., channel] / 255).sum() / area)
 
 
 def assert_sound(view: View) -> None:
-    """Assert that boxes have an area and lie inside."""
+    """Assert that boxes have an area and lie inside, and that there is all of each vehicle."""
     height, width = view.pixels.shape[:2]
+    count = len(view.boxes)
+    one = view.vehicles
+    assert one.enclosures.shape == (count, 5)
+    assert one.directed.shape == one.types.shape == (count,)
+    assert (one.enclosures[:, 2:4] >= 1).all()
+    outer = boxes_of(corners_of(one.enclosures))[one.directed]
+    assert (outer[:, :2] <= one.boxes[one.directed, :2] + 1e-6).all()
+    assert (outer[:, 2:] >= one.boxes[one.directed, 2:] - 1e-6).all()
     for boxes in (view.boxes, view.ignore):
         assert boxes.shape[1:] == (4,)
         boxes = boxes.astype(np.float32)  # as the network gets them
@@ -245,11 +277,11 @@ def test_tiles_carry_their_boxes_along() -> None:
     column, row, width, height = 70, 40, 120, 110
     sizes = [(w, h) for h in (row, height - row) for w in (column, width - column)]
     box, ignored = (5.0, 6.0, 25.0, 16.0), (30.0, 20.0, 45.0, 30.0)
+    vehicles = replace(Vehicles.of_boxes(np.array([box])), types=np.array([1]))
     views = [
-        View(painted(*size, [box, ignored], False), np.array([box]), np.array([ignored]))
-        for size in sizes
+        View(painted(*size, [box, ignored], False), vehicles, np.array([ignored])) for size in sizes
     ]
-    views[2] = View(views[2].pixels // 2, NONE, NONE)
+    views[2] = View(views[2].pixels // 2, vehicles.take(np.array([], int)), NONE)
     tiled = tile(views, (column, row))
     assert tiled.pixels.shape == (height, width, 3)
     corners = [(0, 0), (column, 0), (column, row)]
@@ -262,6 +294,121 @@ def test_tiles_carry_their_boxes_along() -> None:
             assert bright[y1:y2, x1:x2].all()
         assert bright.sum() == 3 * area(origin)
     assert (tiled.pixels[row:, :column].max(), len(tiled.boxes)) == (127, 3)
+    assert boxes_of(corners_of(tiled.vehicles.enclosures)).tolist() == tiled.boxes.tolist()
+    assert tiled.vehicles.types.tolist() == [1, 1, 1]
+
+
+@st.composite
+def rectangles(draw: Any, size: tuple[int, int] = (300, 240)) -> NDArray[np.float64]:
+    """Return one rectangle that lies anyhow within an image."""
+    x, y = (draw(st.floats(60, side - 60)) for side in size)
+    length, slim = draw(st.floats(40, 90)), draw(st.floats(2.0, 3.0))
+    angle = draw(st.floats(-np.pi / 2, np.pi / 2))
+    return np.array([[x, y, length, length / slim, angle]])
+
+
+def outlined(folder: Path, enclosures: NDArray[np.float64], **other: Any) -> LabelledImage:
+    """Return an image with footprints in red, green ... and their boxes as labels."""
+    pixels = np.zeros((240, 300, 3), np.uint8)
+    black = View(pixels, Vehicles.of_boxes(NONE), NONE)
+    for channel, one in enumerate(enclosures):
+        pixels[covered(black, one), channel] = 255
+    path = folder / "image.png"
+    Image.fromarray(pixels).save(path, compress_level=0)
+    corners = corners_of(enclosures)
+    known = {"footprints": corners, "oriented": np.ones(len(corners), bool)} | other
+    return LabelledImage(path, 1, 300, 240, GSD, "", "", boxes_of(corners), NONE, **known)
+
+
+class TestFootprints:
+    """Enclosures follow the pixels: turned by any angle, mirrored, scaled and cut."""
+
+    @with_files
+    @given(enclosure=rectangles(), seed=seeds, scale=st.floats(0.7, 1.5))
+    def test_known_outlines(
+        self, tmp_path: Path, enclosure: NDArray[np.float64], seed: int, scale: float
+    ) -> None:
+        view = view_of(outlined(tmp_path, enclosure, types=("bus",)), seed, scale)
+        assert_sound(view)
+        whole = share_shown(view, 0, enclosure[0, 2] * enclosure[0, 3] * scale**2) > 0.99
+        assert len(view.boxes) == 1 or not whole
+        for found, box in zip(view.vehicles.enclosures, view.boxes, strict=True):
+            assert (view.vehicles.directed.tolist(), view.vehicles.types.tolist()) == ([True], [2])
+            assert_follows(view, box, 0)
+            if whole:
+                assert overlap(view, found, 0) > 0.85  # of a rectangle 14 pixels wide
+                np.testing.assert_allclose(found[2:4], enclosure[0, 2:4] * scale)
+            elif found[2] > 1.5 * found[3]:  # the edge may cut off a triangle
+                bright = covered(view, found)[view.pixels[..., 0] > 127]
+                assert bright.mean() > 0.93
+
+    @with_files
+    @given(box=elongated(), seed=seeds, scale=st.floats(0.5, 2.0))
+    def test_labels_along_the_axes(self, tmp_path: Path, box: Box, seed: int, scale: float) -> None:
+        view = view_of(labelled(tmp_path, [box]), seed, scale)
+        sides = sorted([box[2] - box[0], box[3] - box[1]])
+        apart = min(box[0], box[1], 300 - box[2], 240 - box[3]) >= 1.5
+        for found, known in zip(view.vehicles.enclosures, view.vehicles.directed, strict=True):
+            assert known == (apart and sides[1] > 2.1 * sides[0] and sides[0] <= 34)
+            assert (found[2:4] <= (sides[1] * scale + 1e-6, sides[0] * scale + 1e-6)).all()
+            if share_shown(view, 0, area(box) * scale**2) > 0.99:
+                assert overlap(view, found, 0) > 0.8  # of a rectangle 7 pixels wide
+
+    def test_known_diagonals_are_turned_freely_and_stay_vehicles(self, tmp_path: Path) -> None:
+        enclosures = np.array([(100.0, 120, 50, 22, 0.8), (180, 120, 50, 22, 0.8)])
+        image = outlined(tmp_path, enclosures)
+        angles = []
+        for seed in range(60):
+            view = view_of(image, seed, 0.7)
+            if all(share_shown(view, n, 50 * 22 * 0.49) > 0.99 for n in range(2)):
+                assert (len(view.boxes), len(view.ignore)) == (2, 0)
+                angles.append(view.vehicles.enclosures[0, 4])
+        assert len(angles) > 20
+        turns = np.degrees(turn_between(np.array(angles), 0.8)) % 90
+        assert ((turns > 15) & (turns < 75)).any()
+
+    def test_plain_views_mirror_directions(self, tmp_path: Path) -> None:
+        enclosures = np.array([(120.0, 120, 60, 25, 0.6)])
+        image = outlined(tmp_path, enclosures)
+        seen = set()
+        for seed in range(12):
+            view = plain_view(np.random.default_rng(seed), image, (300, 240), GSD)
+            (found,) = view.vehicles.enclosures
+            assert overlap(view, found, 0) > 0.9
+            seen.add(round(float(found[4]), 6))
+        assert seen == {0.6, -0.6}
+
+    def test_rendered_footprints_come_through_cut_and_tile(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scenes: list[Scene] = []
+
+        def render(*arguments: Any) -> Scene:
+            scenes.append(render_scene(*arguments))
+            return scenes[-1]
+
+        monkeypatch.setattr(augment, "render_scene", render)
+        sizes = [(w, h) for h in (240, 200) for w in (220, 260)]
+        rng = np.random.default_rng(3)
+        tiled = tile([synthetic_view(rng, size, GSD) for size in sizes], (220, 240))
+        assert_sound(tiled)
+        found = tiled.vehicles
+        assert found.directed.all()
+        whole = 0
+        for scene, size, corner in zip(
+            scenes, sizes, [(0, 0), (220, 0), (0, 240), (220, 240)], strict=True
+        ):
+            margin = (np.array(scene.pixels.shape[:0:-1]) - size) / 2
+            inside = ((scene.footprints > margin) & (scene.footprints < margin + size)).all((1, 2))
+            for index in np.flatnonzero(inside):
+                expected = scene.footprints[index] - margin + corner
+                gaps = np.abs(corners_of(found.enclosures) - expected).max(axis=(1, 2))
+                turned = np.abs(corners_of(found.enclosures)[:, [2, 3, 0, 1]] - expected)
+                at = np.minimum(gaps, turned.max(axis=(1, 2))).argmin()
+                assert min(gaps[at], turned[at].max()) < 1e-6
+                assert VEHICLE_TYPES[found.types[at]] == scene.types[index]
+                whole += 1
+        assert whole > 5
 
 
 class TestChangeColours:
@@ -270,7 +417,8 @@ class TestChangeColours:
     def _view(self) -> View:
         pixels = np.full((90, 110, 3), 70, np.uint8)
         pixels[30:50, 20:60] = 200
-        return View(pixels, np.array([self.BOX], float), np.array([[80.0, 5.0, 90.0, 15.0]]))
+        vehicles = Vehicles.of_boxes(np.array([self.BOX], float))
+        return View(pixels, vehicles, np.array([[80.0, 5.0, 90.0, 15.0]]))
 
     def test_the_places_stay(self) -> None:
         """Nothing explains the changed picture better than the planted place itself."""
@@ -279,6 +427,7 @@ class TestChangeColours:
             view = change_colours(np.random.default_rng(seed), self._view())
             assert (view.pixels.shape, view.pixels.dtype) == ((90, 110, 3), np.uint8)
             assert view.boxes.tolist() == [list(self.BOX)]
+            assert view.vehicles.enclosures.tolist() == [[40, 40, 40, 20, 0]]
             assert view.ignore.tolist() == [[80, 5, 90, 15]]
             grey = view.pixels.mean(axis=2)
             fits = {

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from geovehicle.data.classes import Meaning, Vocabulary, meaning
-from geovehicle.data.records import VEHICLE_TYPES, Note
+from geovehicle.data.records import Note
+from geovehicle.settings import VEHICLE_TYPES
 
 
 @pytest.mark.parametrize("kind", VEHICLE_TYPES)

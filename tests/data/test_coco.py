@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from geovehicle.data.coco import LabelledImage, read_coco
 from geovehicle.errors import DatasetError
+from geovehicle.footprints import boxes_of, straight
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +74,64 @@ def test_vehicles_tell_their_types_or_not(folder: Path) -> None:
     one, two = read(folder, data)
     assert one.types == ("bus", "")
     assert two.types == ()
+
+
+RING = [3.0, 2.0, 11.5, 4.0, 9.5, 6.0, 1.0, 4.0]
+"""An outline in the box of the vehicle of `content`."""
+
+
+def test_four_corners_are_the_footprint(folder: Path) -> None:
+    data = content()
+    data["annotations"][0]["segmentation"] = [RING]
+    data["annotations"].append({"id": 3, "image_id": 7, "category_id": 1, "bbox": [9, 9, 1, 2]})
+    one, two = read(folder, data)
+    assert one.oriented.tolist() == [True, False]
+    assert one.footprints[0].ravel().tolist() == RING
+    assert (
+        boxes_of(one.footprints).tolist() == one.boxes.tolist() == [[1, 2, 11.5, 6], [9, 9, 10, 11]]
+    )
+    assert (two.footprints.shape, two.oriented.shape) == ((0, 4, 2), (0,))
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        None,
+        [],
+        "RLE",
+        {"size": [20, 30], "counts": "abc"},
+        [RING, RING],
+        [[*RING, 5, 5]],
+        [[float("nan"), *RING[1:]]],
+        [["1", *RING[1:]]],
+        [RING[4:]],
+        [[value + 5 for value in RING]],  # elsewhere
+        [[*RING[:2], *RING[4:6], *RING[2:4], *RING[6:]]],  # crosses itself
+        [[1, 2, 11.5, 6, 11.5, 6, 1, 2]],  # a line
+        [[1, 2, 11.5, 2, 11.5, 6, 1, 6]],  # the box itself
+    ],
+)
+def test_other_outlines_are_no_footprints(folder: Path, segmentation: Any) -> None:
+    data = content()
+    data["annotations"][0]["segmentation"] = segmentation
+    one = read(folder, data)[0]
+    assert one.oriented.tolist() == [False]
+    assert one.footprints.tolist() == straight(one.boxes).tolist()
+
+
+def test_outlines_of_ignore_boxes_do_not_count(folder: Path) -> None:
+    data = content()
+    data["annotations"][1]["segmentation"] = [[22, 0, 25, 3, 23, 5, 20, 2]]
+    one = read(folder, data)[0]
+    assert one.ignore.tolist() == [[20, 0, 25, 5]]
+    assert one.oriented.tolist() == [False]
+
+
+def test_other_boxes_bring_their_own_corners(folder: Path) -> None:
+    image = read(folder, content())[0]
+    changed = replace(image, boxes=np.array([[3.0, 4, 5, 6], [1, 1, 9, 3]]))
+    assert changed.footprints.tolist() == straight(changed.boxes).tolist()
+    assert changed.oriented.tolist() == [False, False]
 
 
 def test_images_become_rgb(folder: Path) -> None:

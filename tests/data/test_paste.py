@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.data.paste import CLEARANCE, MOST_PIECES, paste
-from geovehicle.data.views import View
+from geovehicle.data.views import Vehicles, View
+from geovehicle.footprints import boxes_of, corners_of, polygons_of, turn_between
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +47,7 @@ def donor(tmp_path: Path) -> Any:
 
 
 def black(boxes: np.ndarray = NONE, ignore: np.ndarray = NONE) -> View:
-    return View(np.zeros((300, 320, 3), np.uint8), boxes, ignore)
+    return View(np.zeros((300, 320, 3), np.uint8), Vehicles.of_boxes(boxes), ignore)
 
 
 def pasted(donor: LabelledImage, seed: int, view: View | None = None, scale: float = 1.0) -> View:
@@ -89,6 +92,47 @@ def test_a_box_is_no_wider_than_the_turned_rectangle(donor: Any, seed: int) -> N
         rows, columns = np.nonzero(red(view, box))
         assert np.ptp(columns) + 1 >= box[2] - box[0] - 9  # round corners
         assert np.ptp(rows) + 1 >= box[3] - box[1] - 9
+
+
+@with_files
+@given(seeds)
+def test_enclosures_lie_on_the_vehicles(donor: Any, seed: int) -> None:
+    boxes = CARS + 0.2  # labels are finer than pixels
+    view = pasted(replace(donor(boxes), types=("van", "bus")), seed)
+    bright = view.pixels[..., 0] > 127
+    y, x = np.mgrid[: bright.shape[0], : bright.shape[1]] + 0.5
+    inside = (view.boxes > 1).all(axis=1) & (view.boxes[:, 2:] < (319, 299)).all(axis=1)
+    left = bright.copy()
+    outlines = polygons_of(corners_of(view.vehicles.enclosures))
+    for enclosure, outline, whole in zip(view.vehicles.enclosures, outlines, inside, strict=True):
+        assert bright[shapely.contains_xy(outline, x, y)].mean() > 0.85  # round corners
+        around = shapely.contains_xy(shapely.buffer(outline, 2), x, y)
+        left &= ~around
+        own = around & bright
+        gap = np.hypot(x[own].mean() - enclosure[0], y[own].mean() - enclosure[1])
+        assert gap < 0.7 or not whole
+    assert not left.any() or len(view.ignore)
+    lengths, types = view.vehicles.enclosures[inside, 2], view.vehicles.types[inside]
+    np.testing.assert_allclose(lengths, np.choose(types - 1, [45, 50]))
+    assert view.vehicles.directed.all()
+
+
+def test_a_pasted_vehicle_lies_as_its_footprint_does(donor: Any) -> None:
+    """An elongated box may hold one that is turned a little, or not tell."""
+    turned = np.array([(90.0, 50.0, 50.0, 20.0, 0.12)])
+    corners = corners_of(turned)
+    image = donor(boxes_of(corners))
+    known = replace(image, footprints=corners, oriented=np.array([True]))
+    for seed in range(20):
+        one, other = (pasted(chosen, seed).vehicles for chosen in (image, known))
+        assert len(one) == len(other)
+        assert other.directed.all()
+        turns = turn_between(one.enclosures[:, 4], other.enclosures[:, 4])
+        np.testing.assert_allclose(turns, 0.12, atol=1e-9)
+    stubby = donor(np.array([(60.0, 40.0, 98.0, 60.0)]))
+    views = [pasted(stubby, seed).vehicles for seed in range(10)]
+    assert sum(len(view) for view in views) > 5
+    assert not any(view.directed.any() for view in views)
 
 
 @with_files

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from geovehicle.data import sampling
-from geovehicle.data.augment import View
 from geovehicle.data.coco import LabelledImage
 from geovehicle.data.sampling import BalancedSampler, TrainingCrops, collate
+from geovehicle.data.views import Vehicles, View
 from geovehicle.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -101,12 +101,18 @@ class TestTrainingCrops:
         image, target = dataset[3]
         assert (image.shape, image.dtype) == ((3, 96, 96), torch.float32)
         assert 0 <= image.min() < image.max() <= 1
-        assert set(target) == {"boxes", "labels", "ignore"}
-        for name in ("boxes", "ignore"):
-            assert target[name].shape[1:] == (4,)
-            assert target[name].dtype == torch.float32
-        assert target["labels"].dtype == torch.int64
-        assert target["labels"].tolist() == [1] * len(target["boxes"])
+        count = len(target["boxes"])
+        shapes = {
+            "boxes": (count, 4),
+            "enclosures": (count, 5),
+            "ignore": (len(target["ignore"]), 4),
+        }
+        numbers = dict.fromkeys(["labels", "types", "directed"], (count,))
+        assert {name: tuple(one.shape) for name, one in target.items()} == shapes | numbers
+        types = {"labels": torch.int64, "types": torch.int64, "directed": torch.bool}
+        for name, one in target.items():
+            assert one.dtype == types.get(name, torch.float32)
+        assert target["labels"].tolist() == [1] * count
 
     @pytest.mark.parametrize("tiled", [0.0, 1.0])
     def test_boxes_lie_in_the_crop_and_have_an_area(self, make_image: Any, tiled: float) -> None:
@@ -160,7 +166,7 @@ class Views:
         return self._view(size)
 
     def _view(self, size: tuple[int, int]) -> View:
-        return View(np.zeros((size[1], size[0], 3), np.uint8), NONE, NONE)
+        return View(np.zeros((size[1], size[0], 3), np.uint8), Vehicles.of_boxes(NONE), NONE)
 
 
 class TestComposition:
