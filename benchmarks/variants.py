@@ -47,7 +47,8 @@ class Variant:
 
         The weight of the head's boxes balances its other loss and goes with it: a
         base that lowers it does so for the focal loss.  The thresholds, which the
-        shipped detector's were chosen by looking at results, are the paper's.
+        shipped detector's were chosen by looking at results, are the paper's.  So are
+        the horizontal boxes: no other row could be compared with oriented ones.
         """
         losses: dict[bool, LossName] = {True: "focal", False: "cross-entropy"}
         return replace(
@@ -56,6 +57,8 @@ class Variant:
             rpn_loss=losses[self.rpn],
             head_loss=losses[self.head],
             head_regression_weight=(base if self.head else FASTER_RCNN).head_regression_weight,
+            oriented=False,
+            types=(),
             score_threshold=SCORE,
             nms_iou=PAPER.detector.nms_iou,
         )

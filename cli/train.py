@@ -17,7 +17,9 @@ from geovehicle.settings import (
     FASTER_RCNN,
     PAPER,
     PAPER_TRAINING,
+    VEHICLE_TYPES,
     BackboneName,
+    BoxesName,
     DetectorConfig,
     TrainSettings,
 )
@@ -39,7 +41,7 @@ RECIPES = {
 }
 """What is trained and how."""
 
-NETWORK_OPTIONS = ("backbone", "backbone_weights", "weights", "val", "resume")
+NETWORK_OPTIONS = ("boxes", "backbone", "backbone_weights", "weights", "val", "resume")
 """What is meaningless for a model that is no network."""
 
 SHOWN = ("AP50", "F1")
@@ -59,6 +61,7 @@ class Network:
 
     recipe: str
     model: ModelName
+    boxes: BoxesName | None
     backbone: BackboneName | None
     backbone_weights: str | None
     weights: str | None
@@ -73,6 +76,10 @@ class Network:
                 rpn_loss=FASTER_RCNN.rpn_loss,
                 head_loss=FASTER_RCNN.head_loss,
             )
+        if self.boxes == "horizontal":
+            config = replace(config, oriented=False, types=())
+        elif self.boxes == "oriented":
+            config = replace(config, oriented=True, types=VEHICLE_TYPES)
         return replace(config, backbone=self.backbone) if self.backbone else config
 
 
@@ -100,6 +107,12 @@ class Network:
     default="dfl-cnn",
     show_default=True,
     help="The paper's network, or one of the two baselines that it compares with.",
+)
+@click.option(
+    "--boxes",
+    type=click.Choice(get_args(BoxesName)),
+    help="Whether the network tells vehicles as they lie, and their types, or horizontal boxes"
+    " around them.  [default: the recipe's; the paper's is horizontal]",
 )
 @click.option(
     "--backbone", type=click.Choice(get_args(BackboneName)), help="In place of the recipe's."
@@ -238,10 +251,11 @@ def _refuse(network: Network) -> None:
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise click.UsageError(f"hog-svm is no network; leave out {flags}")
-    own = ("recipe", "model", "backbone", "backbone_weights")
+    own = ("recipe", "model", "boxes", "backbone", "backbone_weights")
     if network.weights is not None and any(map(_given, own)):
         raise click.UsageError(
-            "--weights bring their own network; leave out --recipe, --model and --backbone…"
+            "--weights bring their own network;"
+            " leave out --recipe, --model, --boxes and --backbone…"
         )
 
 

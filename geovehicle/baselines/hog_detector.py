@@ -92,12 +92,15 @@ class HogSvmDetector:
     ----------
     info : HogSvmInfo
         As given.
+    labels : tuple of str
+        What the labels of detections stand for: its classes.
     score, nms : float
         The thresholds in force.
     """
 
     def __init__(self, windows: LinearWindows, info: HogSvmInfo, settings: DetectSettings) -> None:
         self.info = info
+        self.labels = info.classes
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
         self._windows = windows

@@ -20,7 +20,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import initLevelMapper
 
 from geovehicle.model.backbone import CONV4_CHANNELS, CONV5_CHANNELS, build_backbone
-from geovehicle.model.heads import BoxHead, BoxPredictor, DetectionHeads
+from geovehicle.model.heads import BoxHead, DetectionHeads, OrientedHeads, Predictor
 from geovehicle.model.proposals import ProposalHead, ProposalNetwork
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ def build_detector(config: DetectorConfig, classes: int = 1) -> GeneralizedRCNN:
     -------
     GeneralizedRCNN
         Takes a list of float RGB patches (3, H, W) in [0, 1]; gives losses in
-        training and ``boxes``, ``scores``, ``labels`` in patch pixels otherwise.
+        training and ``boxes``, ``scores``, ``labels`` in patch pixels otherwise; if the
+        configuration is oriented ``footprints`` and ``types``, too.
     """
     return GeneralizedRCNN(
         Features(config), _proposal_network(config), _heads(config, classes + 1), Normalize()
@@ -136,10 +137,11 @@ def _pooler(config: DetectorConfig) -> MultiScaleRoIAlign:
 
 
 def _heads(config: DetectorConfig, classes: int) -> DetectionHeads:
-    heads = DetectionHeads(
+    kind = OrientedHeads if config.oriented else DetectionHeads
+    heads = kind(
         _pooler(config),
         BoxHead(config),
-        BoxPredictor(config, classes),
+        Predictor(config, classes),
         fg_iou_thresh=config.head_positive_iou,
         bg_iou_thresh=config.head_positive_iou,
         batch_size_per_image=config.head_batch,

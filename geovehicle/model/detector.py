@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
+    from torch import Tensor
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.raster.source import Patch
@@ -37,12 +39,16 @@ class VehicleDetector:
     ----------
     info : ModelInfo
         As given.
+    labels : tuple of str
+        What the labels of detections stand for: the types that the model tells apart,
+        or else its classes.
     score, nms : float
         The thresholds in force.
     """
 
     def __init__(self, model: GeneralizedRCNN, info: ModelInfo, settings: DetectSettings) -> None:
         self.info = info
+        self.labels = info.config.types or info.classes
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
         self._device = choose_device(settings.device)
@@ -67,7 +73,7 @@ class VehicleDetector:
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
         """Return the detections of each patch, in its pixels, best first.
 
-        Labels index ``info.classes``: the background of the network is left out.
+        Labels index ``labels``: the background of the network is left out.
         """
         images = [
             torch.from_numpy(patch.pixels).to(self._device, torch.float32).div_(255.0)
@@ -84,11 +90,16 @@ class VehicleDetector:
             raise GeoVehicleError(
                 f"the memory of {self._device} is too small; lower --batch or --patch"
             ) from error
-        return [
-            Detections(
-                one["boxes"].cpu().numpy(),
-                one["scores"].cpu().numpy(),
-                one["labels"].cpu().numpy() - 1,
-            )
-            for one in found
-        ]
+        return [self._detections({key: value.cpu() for key, value in one.items()}) for one in found]
+
+    def _detections(self, found: dict[str, Tensor]) -> Detections:
+        detections = Detections(
+            found["boxes"].numpy(),
+            found["scores"].numpy(),
+            found["labels"].numpy() - 1,
+            found["footprints"].numpy() if self.info.config.oriented else None,
+        )
+        if not self.info.config.types:
+            return detections
+        types = found["types"].max(dim=1)
+        return replace(detections, labels=types.indices.numpy(), label_scores=types.values.numpy())

@@ -1,22 +1,45 @@
-"""The second stage: pooled proposals are classified by the focal loss and refined."""
+"""The second stage: pooled proposals are classified by the focal loss and refined.
+
+What refining means is the configuration's choice: :class:`DetectionHeads` tells the
+horizontal box around a vehicle, as the paper does, and :class:`OrientedHeads` the
+vehicle's own rectangle, and its type.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import RoIHeads
+from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
 from geovehicle.model.losses import focal_loss, prior_bias
+from geovehicle.model.orientation import (
+    BETA,
+    CODES,
+    FIRST_GUESS,
+    decode,
+    direction_loss,
+    enclosure_loss,
+)
 from geovehicle.model.processes import weight_of
 from geovehicle.model.proposals import IGNORED, on_ignore_box
+from geovehicle.model.rotated import bounding_boxes, corners, rotated_nms
 
 if TYPE_CHECKING:
     from geovehicle.settings import DetectorConfig
 
 BACKGROUND = 0
+
+UNKNOWN = -1
+"""The type of a vehicle that the data set does not tell."""
+
+NARROWEST = 0.01
+"""Boxes with a narrower side are dropped, pixels, as torchvision does."""
+
+Target = dict[str, Tensor]
 
 
 class BoxHead(nn.Sequential):
@@ -33,27 +56,83 @@ class BoxHead(nn.Sequential):
         )
 
 
-class BoxPredictor(nn.Module):
-    """Class logits (P, K) and box deltas (P, 4K) of pooled proposals, float32.
+class Answers(NamedTuple):
+    """What the head says of P proposals, float32.
 
-    K counts the background, class 0.  Under the focal loss the background starts
-    with probability ``1 - prior``.
+    ``classes`` are logits (P, K), the background first.  ``regression`` is box deltas
+    (P, 4K), or codes (P, 6) of :mod:`geovehicle.model.orientation`.  ``types`` are logits
+    (P, T), T = 0 where types are not told.
+    """
+
+    classes: Tensor
+    regression: Tensor
+    types: Tensor
+
+
+class Predictor(nn.Module):
+    """The answers for the hidden features of proposals.
+
+    Under the focal loss the background starts with probability ``1 - prior``.
+
+    Parameters
+    ----------
+    config : DetectorConfig
+        Of which the head's loss and width, ``oriented`` and ``types`` count here.
+    classes : int
+        K, with the background.
     """
 
     def __init__(self, config: DetectorConfig, classes: int) -> None:
         super().__init__()
-        self.classes = nn.Linear(config.head_channels, classes)
-        self.deltas = nn.Linear(config.head_channels, 4 * classes)
-        nn.init.normal_(self.classes.weight, std=0.01)
-        nn.init.normal_(self.deltas.weight, std=0.001)
-        self.classes.bias.data.zero_()
-        self.deltas.bias.data.zero_()
+        width = config.head_channels
+        self.oriented = config.oriented
+        self.classes = nn.Linear(width, classes)
+        if config.oriented:
+            self.codes = nn.Linear(width, CODES)
+        else:
+            self.deltas = nn.Linear(width, 4 * classes)
+        if config.types:
+            self.types = nn.Linear(width, len(config.types))
+        for name, value in self.named_parameters():
+            kind, _, part = name.partition(".")
+            spread = 0.01 if kind in ("classes", "types") else 0.001
+            nn.init.normal_(value, std=spread) if part == "weight" else nn.init.zeros_(value)
+        if config.oriented:
+            self.codes.bias.data.copy_(torch.tensor(FIRST_GUESS))
         if config.head_loss == "focal":
             self.classes.bias.data[BACKGROUND] = -prior_bias(config.prior)
 
-    def forward(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Return class logits (P, K) and box deltas (P, 4K)."""
-        return self.classes(hidden).float(), self.deltas(hidden).float()
+    def forward(self, hidden: Tensor) -> Answers:
+        """Return the answers for hidden features (P, D)."""
+        regression = self.codes(hidden) if self.oriented else self.deltas(hidden)
+        types = self.types(hidden) if hasattr(self, "types") else hidden[:, :0]
+        return Answers(self.classes(hidden).float(), regression.float(), types.float())
+
+
+class Sample(NamedTuple):
+    """The proposals of a batch that are learnt from, a tensor an image.
+
+    ``proposals`` are boxes (P, 4) in patch pixels, ``matched`` (P,) the vehicle that each
+    overlaps most, ``labels`` (P,) its class or the background, ``deltas`` (P, 4) what
+    turns the proposal into the vehicle's horizontal box.
+    """
+
+    proposals: list[Tensor]
+    matched: list[Tensor]
+    labels: list[Tensor]
+    deltas: list[Tensor]
+
+    def positive(self) -> Tensor:
+        """Tell which proposals, all images in a row, are vehicles."""
+        return torch.cat(self.labels) > BACKGROUND
+
+    def of_vehicles(self, targets: list[Target], key: str) -> Tensor:
+        """Return what the targets tell, under a key, of the positive proposals' vehicles."""
+        parts = [
+            target[key][matched[labels > BACKGROUND]]
+            for target, matched, labels in zip(targets, self.matched, self.labels, strict=True)
+        ]
+        return torch.cat(parts)
 
 
 class DetectionHeads(RoIHeads):
@@ -66,33 +145,19 @@ class DetectionHeads(RoIHeads):
         features: dict[str, Tensor],
         proposals: list[Tensor],
         image_shapes: list[tuple[int, int]],
-        targets: list[dict[str, Tensor]] | None = None,
-    ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-        """Return detections a patch (evaluation) or the two losses (training).
+        targets: list[Target] | None = None,
+    ) -> tuple[list[Target], Target]:
+        """Return detections a patch (evaluation) or the losses (training).
 
-        A detection dictionary has ``boxes`` (N, 4) in patch pixels, ``scores``
-        (N,) and ``labels`` (N,), in descending order of score.
+        A detection dictionary has ``boxes`` (N, 4) in patch pixels, ``scores`` (N,) and
+        ``labels`` (N,), in descending order of score.
         """
-        labels: list[Tensor] = []
-        regression: list[Tensor] = []
-        if self.training:
-            proposals, _, labels, regression = self.select_training_samples(proposals, targets)
-        pooled = self.box_roi_pool(features, proposals, image_shapes)
-        logits, deltas = self.box_predictor(self.box_head(pooled))
-        if self.training:
-            return [], self._losses(logits, deltas, torch.cat(labels), torch.cat(regression))
-        found = self.postprocess_detections(logits, deltas, proposals, image_shapes)
-        keys = ("boxes", "scores", "labels")
-        return [dict(zip(keys, one, strict=True)) for one in zip(*found, strict=True)], {}
-
-    def select_training_samples(
-        self, proposals: list[Tensor], targets: list[dict[str, Tensor]] | None
-    ) -> tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]:
-        """Sample proposals as torchvision does, with the ignore boxes at hand."""
-        self._targets = targets or []
-        result: tuple[list[Tensor], list[Tensor], list[Tensor], list[Tensor]]
-        result = super().select_training_samples(proposals, targets)
-        return result
+        if targets is None or not self.training:
+            answers = self._answers(features, proposals, image_shapes)
+            return self._detections(answers, proposals, image_shapes), {}
+        sample = self._sample(proposals, targets)
+        answers = self._answers(features, sample.proposals, image_shapes)
+        return [], self._losses(answers, sample, targets)
 
     def assign_targets_to_proposals(
         self, proposals: list[Tensor], gt_boxes: list[Tensor], gt_labels: list[Tensor]
@@ -103,16 +168,111 @@ class DetectionHeads(RoIHeads):
             label[(label == BACKGROUND) & on_ignore_box(boxes, target)] = IGNORED
         return matched, labels
 
-    def _losses(
-        self, logits: Tensor, deltas: Tensor, labels: Tensor, regression: Tensor
-    ) -> dict[str, Tensor]:
-        gamma = self.config.focal_gamma if self.config.head_loss == "focal" else 0.0
-        positive = torch.where(labels > BACKGROUND)[0]
-        deltas = deltas.reshape(len(deltas), deltas.shape[1] // 4, 4)[positive, labels[positive]]
-        box_loss = F.smooth_l1_loss(deltas, regression[positive], beta=1 / 9, reduction="sum")
+    def _answers(
+        self,
+        features: dict[str, Tensor],
+        proposals: list[Tensor],
+        image_shapes: list[tuple[int, int]],
+    ) -> Answers:
+        pooled = self.box_roi_pool(features, proposals, image_shapes)
+        answers: Answers = self.box_predictor(self.box_head(pooled))
+        return answers
+
+    def _sample(self, proposals: list[Tensor], targets: list[Target]) -> Sample:
+        """Sample proposals as torchvision does, with the ignore boxes at hand."""
+        self._targets = targets
+        return Sample(*self.select_training_samples(proposals, targets))
+
+    def _losses(self, answers: Answers, sample: Sample, targets: list[Target]) -> Target:
+        """Return the losses, means over the sampled proposals."""
+        labels = torch.cat(sample.labels)
+        count = max(len(labels), 1)
         weight = weight_of(labels.new_tensor(len(labels)))
-        mean_box_loss = box_loss / max(len(labels), 1) * self.config.head_regression_weight
+        gamma = self.config.focal_gamma if self.config.head_loss == "focal" else 0.0
+        box_loss = self._box_loss(answers, sample, targets) / count
         return {
-            "loss_classifier": focal_loss(logits, labels, gamma) * weight,
-            "loss_box_reg": mean_box_loss * weight,
+            "loss_classifier": focal_loss(answers.classes, labels, gamma) * weight,
+            "loss_box_reg": box_loss * self.config.head_regression_weight * weight,
         }
+
+    def _box_loss(self, answers: Answers, sample: Sample, targets: list[Target]) -> Tensor:
+        """Return the loss of the refined boxes, summed up."""
+        positive, labels = sample.positive(), torch.cat(sample.labels)
+        classes = answers.classes.shape[1]
+        deltas = answers.regression.reshape(-1, classes, 4)[positive, labels[positive]]
+        wanted = torch.cat(sample.deltas)[positive]
+        return F.smooth_l1_loss(deltas, wanted, beta=BETA, reduction="sum")
+
+    def _detections(
+        self, answers: Answers, proposals: list[Tensor], image_shapes: list[tuple[int, int]]
+    ) -> list[Target]:
+        found = self.postprocess_detections(
+            answers.classes, answers.regression, proposals, image_shapes
+        )
+        keys = ("boxes", "scores", "labels")
+        return [dict(zip(keys, one, strict=True)) for one in zip(*found, strict=True)]
+
+
+class OrientedHeads(DetectionHeads):
+    """Heads that tell vehicles as they lie, and of which type they are.
+
+    A detection dictionary has two more keys: ``footprints`` (N, 4, 2), the corners in
+    patch pixels, and ``types`` (N, T), the probabilities of the types.  ``boxes`` are
+    what the patch shows of the boxes around the footprints.  Targets need two more,
+    ``enclosures`` (V, 5) and ``directed`` (V,), and with types ``types`` (V,), see
+    :class:`geovehicle.data.sampling.TrainingCrops`.
+    """
+
+    def _losses(self, answers: Answers, sample: Sample, targets: list[Target]) -> Target:
+        losses = super()._losses(answers, sample, targets)
+        positive = sample.positive()
+        weight = weight_of(positive.new_tensor(len(positive), dtype=torch.int64))
+        share = weight / max(len(positive), 1)
+        directed = sample.of_vehicles(targets, "directed")
+        angles = sample.of_vehicles(targets, "enclosures")[directed, 4]
+        turned = direction_loss(answers.regression[positive][directed], angles)
+        losses["loss_direction"] = turned * self.config.head_direction_weight * share
+        if self.config.types:
+            types = sample.of_vehicles(targets, "types")
+            told = types != UNKNOWN
+            logits = answers.types[positive][told]
+            mistaken = F.cross_entropy(logits, types[told], reduction="sum")
+            losses["loss_types"] = mistaken * self.config.head_type_weight * share
+        return losses
+
+    def _box_loss(self, answers: Answers, sample: Sample, targets: list[Target]) -> Tensor:
+        positive = sample.positive()
+        codes, proposals = answers.regression[positive], torch.cat(sample.proposals)[positive]
+        return enclosure_loss(codes, proposals, sample.of_vehicles(targets, "enclosures"))
+
+    def _detections(
+        self, answers: Answers, proposals: list[Tensor], image_shapes: list[tuple[int, int]]
+    ) -> list[Target]:
+        scores, labels = F.softmax(answers.classes, dim=1)[:, BACKGROUND + 1 :].max(dim=1)
+        rectangles = decode(answers.regression, torch.cat(proposals))
+        types = F.softmax(answers.types, dim=1)
+        found, first = [], 0
+        for boxes, shape in zip(proposals, image_shapes, strict=True):
+            own = slice(first, first + len(boxes))
+            best, footprints = self._best(scores[own], rectangles[own], shape)
+            found.append(
+                {
+                    **footprints,
+                    "scores": scores[own][best],
+                    "labels": labels[own][best] + 1,
+                    "types": types[own][best],
+                }
+            )
+            first += len(boxes)
+        return found
+
+    def _best(
+        self, scores: Tensor, rectangles: Tensor, shape: tuple[int, int]
+    ) -> tuple[Tensor, Target]:
+        """Return which rectangles of a patch are detections, none over a better one, and where."""
+        boxes = clip_boxes_to_image(bounding_boxes(rectangles), shape)
+        likely = torch.where(scores > self.score_thresh)[0]
+        likely = likely[remove_small_boxes(boxes[likely], NARROWEST)]
+        kept = rotated_nms(rectangles[likely], scores[likely], self.nms_thresh)
+        best = likely[kept[: self.detections_per_img]]
+        return best, {"boxes": boxes[best], "footprints": corners(rectangles[best])}

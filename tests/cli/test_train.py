@@ -15,6 +15,7 @@ from geovehicle.settings import (
     FASTER_RCNN,
     PAPER,
     PAPER_TRAINING,
+    VEHICLE_TYPES,
     TrainSettings,
 )
 from geovehicle.training import Step
@@ -100,6 +101,24 @@ def test_faster_rcnn_is_the_recipe_without_the_paper_s_changes(train, received, 
         ours, skip_connection=False, rpn_loss="cross-entropy", head_loss="cross-entropy"
     )
     assert recipe != "paper" or baseline == FASTER_RCNN
+
+
+@pytest.mark.parametrize(
+    ("recipe", "boxes", "oriented"),
+    [
+        ("default", None, True),
+        ("default", "horizontal", False),
+        ("paper", None, False),
+        ("paper", "oriented", True),
+    ],
+)
+def test_boxes_are_the_recipe_s_or_as_asked_for(train, received, tmp_path, recipe, boxes, oriented):
+    asked = ("--boxes", boxes) if boxes else ()
+    train("-o", tmp_path / "run", "--recipe", recipe, *asked)
+    ((_, _, received_recipe, _),) = received
+    config = received_recipe.config
+    assert config.oriented is oriented
+    assert config.types == (VEHICLE_TYPES if oriented else ())
 
 
 def test_a_range_of_ground_sampling_distances(train, received, tmp_path):

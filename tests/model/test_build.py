@@ -48,21 +48,29 @@ def test_skip_connection_is_what_the_configuration_says() -> None:
         torch.testing.assert_close(fused, conv4 if skip else torch.zeros_like(conv4))
 
 
-@pytest.mark.parametrize("config", [PAPER.detector, FASTER_RCNN, DEFAULT_DETECTOR])
-def test_one_builder_gives_detector_and_baseline(config: DetectorConfig) -> None:
+LOSSES = {"loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_reg"}
+
+
+@pytest.mark.parametrize(
+    ("config", "further"),
+    [
+        (PAPER.detector, set()),
+        (FASTER_RCNN, set()),
+        (DEFAULT_DETECTOR, {"loss_direction", "loss_types"}),
+    ],
+)
+def test_one_builder_gives_detector_and_baseline(config: DetectorConfig, further: set[str]) -> None:
     model = build_detector(replace(config, **SMALL)).train()
     vehicle = {
         "boxes": torch.tensor([[30.0, 30.0, 70.0, 50.0]]),
         "labels": torch.ones(1, dtype=torch.int64),
         "ignore": torch.empty(0, 4),
+        "enclosures": torch.tensor([[50.0, 40.0, 40.0, 20.0, 0.0]]),
+        "directed": torch.ones(1, dtype=torch.bool),
+        "types": torch.zeros(1, dtype=torch.int64),
     }
     losses = model([torch.rand(3, 128, 128)], [vehicle])
-    assert set(losses) == {
-        "loss_classifier",
-        "loss_box_reg",
-        "loss_objectness",
-        "loss_rpn_box_reg",
-    }
+    assert set(losses) == LOSSES | further
     torch.stack(list(losses.values())).sum().backward()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
@@ -83,7 +91,13 @@ def test_patches_are_never_resized() -> None:
 
 
 def test_a_classifier_without_prior_starts_hundreds_of_times_higher() -> None:
-    vehicle = {"boxes": torch.empty(0, 4), "labels": torch.empty(0, dtype=torch.int64)}
+    vehicle = {
+        "boxes": torch.empty(0, 4),
+        "labels": torch.empty(0, dtype=torch.int64),
+        "enclosures": torch.empty(0, 5),
+        "directed": torch.empty(0, dtype=torch.bool),
+        "types": torch.empty(0, dtype=torch.int64),
+    }
     losses = []
     for prior in (0.01, 0.5):
         torch.manual_seed(0)

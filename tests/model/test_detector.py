@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 import torch
 
 from geovehicle.errors import GeoVehicleError, SettingsError
+from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
 from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.device import choose_device, choose_precision
 from geovehicle.patches import PatchWindow
 from geovehicle.raster.source import Patch
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import VEHICLE_TYPES, DetectSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,8 +42,28 @@ def test_detections_are_in_patch_pixels_with_labels_from_zero(detector: VehicleD
     assert found.boxes.min() >= 0
     assert found.boxes[:, 2].max() <= 96
     assert found.boxes[:, 3].max() <= 64
-    assert set(found.labels.tolist()) <= {0, 1}
+    assert set(found.labels.tolist()) <= set(range(len(detector.labels)))
     assert (np.diff(found.scores) <= 0).all()
+
+
+def test_an_oriented_detector_tells_footprints_and_types(detector: VehicleDetector) -> None:
+    assert detector.labels == VEHICLE_TYPES
+    (found,) = detector([patch(0)])
+    assert found.footprints is not None
+    assert found.footprints.shape == (len(found), 4, 2)
+    assert (found.label_scores >= 1 / len(VEHICLE_TYPES)).all()
+    assert (found.label_scores < 1).all()
+
+
+def test_a_horizontal_detector_tells_boxes_and_classes(info: ModelInfo) -> None:
+    horizontal = replace(info, config=replace(info.config, oriented=False, types=()))
+    detector = VehicleDetector(build_detector(horizontal.config, classes=2), horizontal, PLAIN)
+    assert detector.labels == ("car", "bus")
+    (found,) = detector([patch(0)])
+    assert len(found)
+    assert found.footprints is None
+    assert set(found.labels.tolist()) <= {0, 1}
+    assert (found.label_scores == 1).all()
 
 
 def test_a_batch_gives_what_single_patches_give(detector: VehicleDetector) -> None:

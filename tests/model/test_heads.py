@@ -5,12 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from geovehicle.errors import SettingsError
 from geovehicle.model.build import build_detector
-from geovehicle.model.heads import BoxPredictor, DetectionHeads
+from geovehicle.model.heads import UNKNOWN, DetectionHeads, OrientedHeads, Predictor
 from geovehicle.model.proposals import IGNORED
-from geovehicle.settings import PAPER
+from geovehicle.settings import PAPER, VEHICLE_TYPES
 
 CONFIG = replace(PAPER.detector, feature_channels=8, rpn_channels=8, head_channels=8)
+ORIENTED = {"oriented": True, "types": VEHICLE_TYPES}
 FEATURES = {"fused": torch.rand(1, 8, 8, 8)}
 SIZE = [(128, 128)]
 
@@ -28,9 +30,22 @@ def target(boxes: list[list[float]], ignore: list[list[float]]) -> dict[str, tor
 
 
 def test_focal_predictor_starts_at_the_prior() -> None:
-    logits, deltas = BoxPredictor(CONFIG, classes=2)(torch.zeros(3, 8))
-    assert deltas.shape == (3, 8)
-    torch.testing.assert_close(logits.softmax(1)[:, 1], torch.full((3,), CONFIG.prior))
+    answers = Predictor(CONFIG, classes=2)(torch.zeros(3, 8))
+    assert answers.regression.shape == (3, 8)
+    assert answers.types.shape == (3, 0)
+    torch.testing.assert_close(answers.classes.softmax(1)[:, 1], torch.full((3,), CONFIG.prior))
+
+
+def test_an_oriented_predictor_has_codes_and_types() -> None:
+    answers = Predictor(replace(CONFIG, **ORIENTED), classes=2)(torch.rand(3, 8))
+    assert answers.regression.shape == (3, 6)
+    assert answers.types.shape == (3, 4)
+
+
+@pytest.mark.parametrize("changes", [{"types": VEHICLE_TYPES}, {"oriented": True, "types": "ab"}])
+def test_types_are_those_of_the_project_and_of_oriented_heads(changes: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match="an oriented head tells car, van, bus, truck"):
+        replace(CONFIG, **changes)  # type: ignore[arg-type]
 
 
 def test_proposals_on_ignore_boxes_are_not_background() -> None:
@@ -77,3 +92,87 @@ def test_losses_where_nothing_can_be_sampled() -> None:
     _, losses = heads().train()(FEATURES, proposals, SIZE, [everything])
     assert losses["loss_classifier"] == 0
     assert losses["loss_box_reg"] == 0
+
+
+def oriented_target(count: int, **changes: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the target of some of three vehicles, the first of which is a bus."""
+    plain = target([[12, 12, 42, 42], [60, 60, 90, 80], [90, 20, 120, 60]][:count], [])
+    enclosures = torch.tensor(
+        [[27.0, 27.0, 38.0, 14.0, 0.7], [75.0, 70.0, 30.0, 20.0, 0.0], [105, 40, 40, 30, 1.5]]
+    )
+    return {
+        **plain,
+        "enclosures": enclosures[:count],
+        "directed": torch.tensor([True, False, True])[:count],
+        "types": torch.tensor([2, UNKNOWN, 0])[:count],
+        **changes,
+    }
+
+
+def losses_of(*targets: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    part = heads(**ORIENTED).train()
+    proposals = [torch.tensor([[10.0, 10.0, 40.0, 40.0], [0.0, 90.0, 30.0, 120.0]])] * len(targets)
+    features = {"fused": torch.rand(len(targets), 8, 8, 8)}
+    _, losses = part(features, proposals, SIZE * len(targets), list(targets))
+    return dict(losses)
+
+
+def test_oriented_losses_in_training() -> None:
+    losses = losses_of(oriented_target(3), oriented_target(0))
+    names = {"loss_classifier", "loss_box_reg", "loss_direction", "loss_types"}
+    assert set(losses) == names
+    assert all(loss > 0 for loss in losses.values())
+
+
+def test_only_known_directions_and_types_are_learnt() -> None:
+    unknown = {
+        "directed": torch.zeros(3, dtype=torch.bool),
+        "types": torch.full((3,), UNKNOWN),
+    }
+    losses = losses_of(oriented_target(3, **unknown))
+    assert losses["loss_direction"] == 0
+    assert losses["loss_types"] == 0
+    assert losses["loss_box_reg"] > 0
+    assert losses["loss_types"].requires_grad  # processes wait for each other's gradients
+
+
+def test_oriented_losses_without_vehicles() -> None:
+    losses = losses_of(oriented_target(0))
+    assert losses["loss_box_reg"] == losses["loss_direction"] == losses["loss_types"] == 0
+
+
+def test_oriented_detections_are_boxes_around_footprints_within_the_patch() -> None:
+    torch.manual_seed(1)
+    part = heads(**ORIENTED, score_threshold=0.0, head_loss="cross-entropy").eval()
+    assert isinstance(part, OrientedHeads)
+    torch.nn.init.normal_(part.box_predictor.codes.weight, std=0.5)
+    boxes = torch.tensor([[0.0, 0.0, 50.0, 50.0], [60.0, 60.0, 140.0, 100.0], [20, 80, 60, 110]])
+    with torch.no_grad():
+        (found,), _ = part(FEATURES, [boxes], SIZE)
+    assert len(found["boxes"]) > 1
+    corners = found["footprints"].clamp(0, 128)
+    around = torch.cat([corners.amin(dim=1), corners.amax(dim=1)], dim=1)
+    torch.testing.assert_close(found["boxes"], around)
+    assert (found["scores"].diff() <= 0).all()
+    torch.testing.assert_close(found["types"].sum(dim=1), torch.ones(len(found["boxes"])))
+
+
+def test_each_patch_gets_its_own_oriented_detections() -> None:
+    torch.manual_seed(1)
+    part = heads(**ORIENTED, score_threshold=0.0).eval()
+    features = {"fused": torch.rand(2, 8, 8, 8)}
+    proposals = [torch.tensor([[10.0, 10.0, 40.0, 30.0]]), torch.tensor([[60.0, 60.0, 90.0, 80.0]])]
+    with torch.no_grad():
+        first, second = part(features, proposals, SIZE * 2)[0]
+        alone = part({"fused": features["fused"][1:]}, proposals[1:], SIZE)[0][0]
+    assert len(first["boxes"]) == len(second["boxes"]) == 1
+    torch.testing.assert_close(second["footprints"], alone["footprints"])
+
+
+def test_of_two_footprints_that_overlap_the_better_one_stays() -> None:
+    part = heads(**ORIENTED, score_threshold=0.0, nms_iou=0.3).eval()
+    proposals = [torch.tensor([[10.0, 10.0, 40.0, 30.0], [11.0, 10.0, 41.0, 30.0]])]
+    with torch.no_grad():
+        (found,), _ = part(FEATURES, proposals, SIZE)
+    assert len(found["boxes"]) == 1
