@@ -109,7 +109,7 @@ def _draw(raster: str, found: Detected, settings: DetectSettings, path: Path) ->
     from geovehicle.raster.rasterio_source import open_raster
 
     with open_raster(raster, found.gsd, source_gsd=settings.gsd, bands=settings.bands) as source:
-        draw_preview(source, found.scenes[0].detections, path)
+        draw_preview(source, found.scenes[0].detections, path, boxes=settings.boxes)
 
 
 def _summary(found: Detected, output: Path) -> str:

@@ -49,6 +49,8 @@ def _about(weights: dict[str, Any]) -> dict[str, str]:
         "licence": weights["licence"],
         "size": f"{weights['bytes'] / 1e6:.1f} MB",
         **({"backbone": config["backbone"]} if "backbone" in config else {"model": "HOG + SVM"}),
+        "boxes": "oriented" if config.get("oriented") else "horizontal",
+        **({"types": ", ".join(config["types"])} if config.get("types") else {}),
         "score": f"{config['score_threshold']:g}",
         **{name: _short(value) for name, value in provenance.items() if _fits(value)},
     }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from geovehicle.detections import Detections
@@ -138,14 +139,13 @@ def detect(
     with ExitStack() as stack:
         detector = load_detector(weights, settings)
         sources = [stack.enter_context(_open(path, detector, settings)) for path in rasters]
-        classes = detector.info.classes
-        nothing = Detections.empty()
-        check(concatenate([to_frame(nothing, one.grid, one.name, classes) for one in sources]))
+        layer_of = partial(_layer, labels=detector.labels, settings=settings)
+        check(concatenate([layer_of(source, Detections.empty()) for source in sources]))
         ticker = _Ticker(on_progress, sum(_size(source) for source in sources))
         scenes = [_search(source, detector, settings, ticker) for source in sources]
         frames = [
-            to_frame(scene.detections, source.grid, scene.name, classes)
-            for scene, source in zip(scenes, sources, strict=True)
+            layer_of(source, scene.detections)
+            for source, scene in zip(sources, scenes, strict=True)
         ]
     vehicles = concatenate(frames)
     elapsed = time.monotonic() - start
@@ -172,6 +172,14 @@ def _open(
 
 def _size(source: RasterioSource) -> int:
     return source.grid.width * source.grid.height
+
+
+def _layer(
+    source: RasterioSource, found: Detections, labels: Sequence[str], settings: DetectSettings
+) -> gpd.GeoDataFrame:
+    """Return the layer of what was found; metres follow the user's pixel size if there is one."""
+    grid = source.grid if settings.gsd is None else replace(source.grid, gsd=source.gsd)
+    return to_frame(found, grid, source.name, labels, settings.boxes)
 
 
 def _search(

@@ -2,7 +2,7 @@
 
 Pixel space is measured from the outer corner of the first pixel: the centre of
 pixel (0, 0) is at (0.5, 0.5).  A box is ``x1, y1, x2, y2`` with x along columns
-and y along rows.
+and y along rows; a footprint is four corners, see :mod:`geovehicle.footprints`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 WAY_OUT = "give its ground sampling distance in metres with --gsd"
 
+TURNING_STEP_M = 10.0
+"""Length of the line by which an azimuth is brought to another CRS: far above the rounding
+of projections, and too short to bend."""
+
 
 @dataclass(frozen=True)
 class GeoGrid:
@@ -38,12 +42,16 @@ class GeoGrid:
         south-up or with pixels that are not square.
     crs : rasterio.crs.CRS or None
         None where the grid has no coordinate reference system.
+    gsd : tuple of float, optional
+        Metres on the ground of a pixel along a row and along a column, where they
+        are known better than from the CRS.
     """
 
     width: int
     height: int
     transform: Affine
     crs: CRS | None
+    gsd: tuple[float, float] | None = None
 
     @property
     def located(self) -> bool:
@@ -59,14 +67,16 @@ class GeoGrid:
         """Return the grid of ``width`` x ``height`` pixels over the same ground."""
         a, b, c, d, e, f = self.transform[:6]
         x, y = self.width / width, self.height / height
-        return GeoGrid(width, height, Affine(a * x, b * y, c, d * x, e * y, f), self.crs)
+        gsd = None if self.gsd is None else (self.gsd[0] * x, self.gsd[1] * y)
+        return GeoGrid(width, height, Affine(a * x, b * y, c, d * x, e * y, f), self.crs, gsd)
 
     def ground_sampling_distance(self) -> tuple[float, float]:
         """Return the metres on the ground of one pixel at the grid's centre.
 
         One rule for every CRS that has an ellipsoid: the geodesic length of a
         pixel's step, so feet, degrees and Mercator's stretch come out right.  A
-        local (engineering) CRS has its units turned into metres.
+        local (engineering) CRS has its units turned into metres.  Where the grid
+        has a ``gsd`` of its own, that is it.
 
         Returns
         -------
@@ -78,6 +88,8 @@ class GeoGrid:
         GeoreferenceError
             If there is no CRS or no usable geotransform.
         """
+        if self.gsd is not None:
+            return self.gsd
         if self.crs is None or not self.located:
             raise GeoreferenceError(f"the raster has no CRS or no usable geotransform; {WAY_OUT}")
         crs = _proj_crs(self.crs)
@@ -86,31 +98,74 @@ class GeoGrid:
             raise GeoreferenceError(f"the raster lies outside its CRS ({crs.name}); {WAY_OUT}")
         return float(lengths[0]), float(lengths[1])
 
-    def polygons(self, boxes: ArrayLike) -> NDArray[np.object_]:
-        """Turn pixel boxes into polygons in the CRS.
+    def polygons(self, shapes: ArrayLike) -> NDArray[np.object_]:
+        """Turn pixel boxes or footprints into polygons in the CRS.
 
         All four corners go through the full affine, so the result is exact for
-        rotated and sheared grids as well.
+        rotated, sheared, mirrored and south-up grids as well.
 
         Parameters
         ----------
-        boxes : array_like, shape (N, 4)
-            ``x1, y1, x2, y2`` in pixels of this grid, x1 < x2 and y1 < y2.
+        shapes : array_like, shape (N, 4) or (N, 4, 2)
+            Boxes, ``x1, y1, x2, y2``, or the corners of footprints, x, y, in pixels
+            of this grid.
 
         Returns
         -------
         ndarray of shapely.Polygon, shape (N,)
             Exterior rings are closed and counter-clockwise.
         """
-        x1, y1, x2, y2 = np.asarray(boxes, np.float64).reshape(-1, 4).T
-        corners = np.stack([x1, y1, x1, y2, x2, y2, x2, y1, x1, y1], axis=1).reshape(-1, 5, 2)
-        if self.transform.determinant > 0:  # rows run up: the ring would be clockwise
-            corners = corners[:, ::-1]
-        a, b, c, d, e, f = self.transform[:6]
-        x, y = corners[..., 0], corners[..., 1]
-        rings = np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1)
-        polygons: NDArray[np.object_] = shapely.polygons(rings)
+        pixels = np.asarray(shapes, np.float64)
+        if pixels.ndim < 3:
+            pixels = pixels.reshape(-1, 4)[:, [0, 1, 0, 3, 2, 3, 2, 1]].reshape(-1, 4, 2)
+        corners = self._mapped(pixels)
+        one, other = corners[:, 2] - corners[:, 0], corners[:, 3] - corners[:, 1]
+        clockwise = one[:, 0] * other[:, 1] < one[:, 1] * other[:, 0]
+        corners[clockwise] = corners[clockwise, ::-1]
+        polygons: NDArray[np.object_] = shapely.polygons(corners)
         return polygons
+
+    def measure(self, footprints: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how long and how wide footprints are on the ground, and how they lie.
+
+        A footprint is measured between the midpoints of opposite sides: along the
+        geodesic, or by the pixels where the grid has a ``gsd`` of its own.
+
+        Parameters
+        ----------
+        footprints : ndarray of float64, shape (N, 4, 2)
+            In pixels of this grid.
+
+        Returns
+        -------
+        ndarray of float64, shape (N, 3)
+            The longer side and the shorter one, metres, nan where the size of a pixel
+            is not known; and the azimuth of the longer one, see :func:`azimuths`.
+
+        Raises
+        ------
+        GeoreferenceError
+            If the CRS is not understood.
+        """
+        crs = None if self.crs is None else _proj_crs(self.crs)
+        middles = (footprints + np.roll(footprints, -1, axis=1)) / 2
+        axes = middles[:, [[2, 0], [3, 1]]]  # rear to front, left to right
+        drawn = self._mapped(axes)
+        if self.gsd is not None:
+            metres = np.hypot(*np.moveaxis((axes[:, :, 1] - axes[:, :, 0]) * self.gsd, -1, 0))
+        elif crs is not None:
+            metres = _lengths(crs, drawn.reshape(-1, 2, 2)).reshape(-1, 2)
+        else:
+            metres = np.full((len(axes), 2), np.nan)
+        longer = metres.argmax(axis=1)  # of two nan the first, which is the vehicle's length
+        azimuth = azimuths(crs, drawn[np.arange(len(drawn)), longer])
+        return np.column_stack([metres.max(axis=1), metres.min(axis=1), azimuth])
+
+    def _mapped(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return points, (..., 2), through the full affine."""
+        a, b, c, d, e, f = self.transform[:6]
+        x, y = pixels[..., 0], pixels[..., 1]
+        return np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1)
 
     def _central_steps(self) -> NDArray[np.float64]:
         """Return the ends of both pixel steps over the centre, (axis, end, xy)."""
@@ -128,17 +183,93 @@ def _proj_crs(crs: CRS) -> pyproj.CRS:
         raise GeoreferenceError(f"the raster's CRS is not understood; {WAY_OUT}") from error
 
 
+def azimuths(crs: pyproj.CRS | None, axes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the directions of axes, clockwise from north.
+
+    North is the y axis of the CRS, so directions are as drawn on the map.  In a CRS of
+    longitude and latitude, whose plane distorts angles, they are those on the ground.
+
+    Parameters
+    ----------
+    crs : pyproj.CRS or None
+        None for the coordinates of a grid without CRS.
+    axes : ndarray of float64, shape (N, 2, 2)
+        Both ends of each axis, x, y, in the CRS.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Degrees from 0 to 180; an axis has no front.
+    """
+    if crs is not None and crs.is_geographic:
+        (lon, lat), (end_lon, end_lat) = (axes * _unit(crs)).transpose(1, 2, 0)
+        degrees = np.degrees(_geod(crs).inv(lon, lat, end_lon, end_lat, radians=True)[0])
+    else:
+        degrees = np.degrees(np.arctan2(*(axes[:, 1] - axes[:, 0]).T))
+    return np.asarray(np.mod(degrees, 180.0))
+
+
+def turned(
+    degrees: NDArray[np.float64],
+    places: NDArray[np.float64],
+    crs: pyproj.CRS,
+    target: pyproj.CRS,
+) -> NDArray[np.float64]:
+    """Return azimuths from the north of another CRS.
+
+    Parameters
+    ----------
+    degrees : ndarray of float64, shape (N,)
+        Azimuths in ``crs``, as :func:`azimuths` gives them; nan stays nan.
+    places : ndarray of float64, shape (N, 2)
+        Where they were taken, x, y in ``crs``.
+    crs, target : pyproj.CRS
+        The CRS of the places, and the other one.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        Degrees from 0 to 180.
+    """
+    known = np.isfinite(degrees)
+    angles, starts = np.radians(degrees[known]), places[known]
+    if crs.is_geographic:
+        metres = np.full(len(angles), TURNING_STEP_M)
+        lon, lat = (starts * _unit(crs)).T
+        ends = np.stack(_geod(crs).fwd(lon, lat, angles, metres, radians=True)[:2], axis=-1)
+        ends = ends / _unit(crs)
+    else:
+        step = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+        ends = starts + step * TURNING_STEP_M / _unit(crs)
+    transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)
+    axes = np.stack([starts, ends], axis=1)
+    moved = np.stack(transformer.transform(axes[..., 0], axes[..., 1]), axis=-1)
+    result = np.full(len(degrees), np.nan)
+    result[known] = azimuths(target, moved)
+    return result
+
+
+def _unit(crs: pyproj.CRS) -> float:
+    """Return the metres, or the radians, of the CRS's unit."""
+    return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
+
+
+def _geod(crs: pyproj.CRS) -> pyproj.Geod:
+    geod = crs.get_geod()
+    if geod is None:
+        raise GeoreferenceError(f"{crs.name} has no ellipsoid; {WAY_OUT}")
+    return geod
+
+
 def _lengths(crs: pyproj.CRS, steps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the metres from the first to the second end of each step."""
+    """Return the metres from the first to the second end of each step, nan off the map."""
     geodetic, geod = crs.geodetic_crs, crs.get_geod()
     if geodetic is None or geod is None:
-        factor: float = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        return np.asarray(np.hypot(*(steps[:, 1] - steps[:, 0]).T) * factor)
+        return np.asarray(np.hypot(*(steps[:, 1] - steps[:, 0]).T) * _unit(crs))
     transformer = pyproj.Transformer.from_crs(crs, geodetic, always_xy=True)
-    lon, lat = np.array(transformer.transform(steps[..., 0], steps[..., 1]))
-    if not np.isfinite([lon, lat]).all():
-        return np.full(len(steps), np.nan)
-    radians = geodetic.axis_info[0].unit_conversion_factor  # degrees, but grads as well
-    lon, lat = lon * radians, lat * radians
-    _, _, metres = geod.inv(lon[:, 0], lat[:, 0], lon[:, 1], lat[:, 1], radians=True)
-    return np.asarray(metres, np.float64)
+    lon_lat = np.array(transformer.transform(steps[..., 0], steps[..., 1]))
+    known = np.isfinite(lon_lat).all(axis=(0, 2))
+    lon, lat = lon_lat[:, known] * _unit(geodetic)  # degrees, but grads as well
+    metres = np.full(len(steps), np.nan)
+    metres[known] = geod.inv(lon[:, 0], lat[:, 0], lon[:, 1], lat[:, 1], radians=True)[2]
+    return metres

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyproj
 import pytest
+import rasterio
 import shapely
 
 from geovehicle import detection
@@ -14,6 +15,7 @@ from geovehicle.detection import detect
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import FIELDS
+from geovehicle.footprints import boxes_of
 from geovehicle.model.checkpoint import ModelInfo
 from geovehicle.settings import DEFAULT_DETECTOR, DetectSettings
 
@@ -35,6 +37,7 @@ class BrightCar:
     info: ModelInfo = field(
         default_factory=lambda: ModelInfo(DEFAULT_DETECTOR, ("vehicle",), 0.10, "none", {})
     )
+    labels: tuple[str, ...] = ("vehicle",)
     score: float = 0.4
     nms: float = 0.2
     calls: int = 0
@@ -49,6 +52,27 @@ class BrightCar:
         rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
         box = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
         return Detections(np.array(box), np.array(0.87654321), np.array(0))
+
+
+@dataclass
+class TurnedCar(BrightCar):
+    """Stands in for an oriented network with types: finds one vehicle in each scene."""
+
+    labels: tuple[str, ...] = ("car", "bus")
+    footprint: NDArray[np.float64] = field(default_factory=lambda: np.empty((1, 4, 2)))
+    """In scene pixels; scenes are one patch."""
+
+    def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
+        one, label = np.ones(1), np.array([1])
+        found = Detections(boxes_of(self.footprint), one, label, self.footprint, one * 0.75)
+        return [found for _ in patches]
+
+
+@pytest.fixture
+def turned_car(monkeypatch: pytest.MonkeyPatch) -> TurnedCar:
+    car = TurnedCar()
+    monkeypatch.setattr(detection, "load_detector", lambda weights, settings: car)
+    return car
 
 
 @pytest.fixture
@@ -98,6 +122,10 @@ class TestOneRaster:
             "id": 1,
             "score": 0.8765,
             "label": "vehicle",
+            "label_score": 1.0,
+            "length_m": pytest.approx(math.nan, nan_ok=True),
+            "width_m": pytest.approx(math.nan, nan_ok=True),
+            "azimuth_deg": pytest.approx(math.nan, nan_ok=True),
             "source": "a.tif",
             "geometry": None,
         }
@@ -171,6 +199,121 @@ class TestOneRaster:
         pixels = corners(fine, (1, 0, 0, 0, 1, 0))
         assert_same(result.vehicles.geometry[0], pixels, 0.01)
         assert result.area == pytest.approx(240 * 160 * 0.05**2)
+
+
+def on_the_map(azimuth: float, place: tuple[float, float], scale: float) -> NDArray[np.float64]:
+    """Return the corners of a car of 4.5 m x 1.8 m, front first, on a map that has stretch."""
+    angle = math.radians(azimuth)
+    along = np.array([math.sin(angle), math.cos(angle)]) * 2.25 * scale
+    right = np.array([math.cos(angle), -math.sin(angle)]) * 0.9 * scale
+    return np.array([along - right, along + right, right - along, -along - right]) + place
+
+
+def in_pixels(points: NDArray[np.float64], path: Any) -> NDArray[np.float64]:
+    """Return points of the map in the file's pixels, (1, N, 2), by its inverse affine."""
+    with rasterio.open(path) as raster:
+        a, b, c, d, e, f = raster.transform[:6]
+    return np.linalg.solve([[a, b], [d, e]], (points - [c, f]).T).T[None]
+
+
+FOOT = 1200 / 3937
+NORTH_60 = 6_378_137 * math.log(math.tan(math.radians(75)))
+AMERSFOORT = {"crs": "EPSG:28992", "origin": (155_000, 463_000)}
+"""Where the Dutch grid has its scale of 0.99991."""
+
+GRIDS: dict[str, tuple[dict[str, Any], float]] = {
+    "north-up": ({}, 1.0),
+    "south-up": ({"gsd": (0.1, -0.1)}, 1.0),
+    "mirrored": ({"gsd": (-0.1, 0.1)}, 1.0),
+    "turned by 180": ({"gsd": (-0.1, -0.1)}, 1.0),
+    "rotated": ({"angle": 33.0}, 1.0),
+    "rotated, south-up": ({"angle": 250.0, "gsd": (0.1, -0.1)}, 1.0),
+    "sheared": ({"angle": 10.0, "shear": 15.0}, 1.0),
+    "oblong pixels": ({"gsd": (0.102, 0.097), "angle": 33.0}, 1.0),
+    "feet": (
+        {"crs": "EPSG:2263", "gsd": (0.1 / FOOT, 0.1 / FOOT), "origin": (983_000, 200_000)},
+        1 / FOOT,
+    ),
+    # on the ellipsoid, the stretch along a meridian is 1.997 there
+    "Mercator at 60 north": (
+        {"crs": "EPSG:3395", "gsd": (0.2, 0.2), "origin": (1_200_000, NORTH_60 - 33_000)},
+        1.9955,
+    ),
+}
+
+
+class TestFootprints:
+    """Metres and directions of a car that was drawn on the map."""
+
+    @pytest.mark.parametrize("azimuth", [0.0, 25.0, 90.0, 160.0])
+    @pytest.mark.parametrize(("recipe", "scale"), GRIDS.values(), ids=GRIDS)
+    def test_under_any_affine(
+        self,
+        make_raster: Any,
+        turned_car: TurnedCar,
+        recipe: dict[str, Any],
+        scale: float,
+        azimuth: float,
+    ) -> None:
+        path = make_raster(pixels=street(120, 120), **AMERSFOORT | recipe)
+        with rasterio.open(path) as raster:
+            a, b, c, d, e, f = raster.transform[:6]
+        middle = 60 * a + 60 * b + c, 60 * d + 60 * e + f
+        car = on_the_map(azimuth, middle, scale)
+        turned_car.footprint = in_pixels(car, path)
+        (vehicle,) = detect([path]).vehicles.itertuples()
+        assert_same(vehicle.geometry, car, 1e-3)
+        assert vehicle.geometry.exterior.is_ccw
+        assert (vehicle.length_m, vehicle.width_m) == pytest.approx((4.5, 1.8), abs=0.011)
+        assert vehicle.azimuth_deg == pytest.approx(azimuth, abs=0.051)
+        assert (vehicle.label, vehicle.label_score) == ("bus", 0.75)
+
+    def test_of_a_resampled_raster(self, make_raster: Any, turned_car: TurnedCar) -> None:
+        path = make_raster(pixels=street(240, 60), gsd=(0.05, 0.2), **AMERSFOORT)
+        car = on_the_map(70, (155_006, 462_994), 1)
+        turned_car.footprint = in_pixels(car, path) * [0.5, 2]
+        (vehicle,) = detect([path]).vehicles.itertuples()
+        assert_same(vehicle.geometry, car, 1e-3)
+        assert (vehicle.length_m, vehicle.width_m) == pytest.approx((4.5, 1.8), abs=0.011)
+        assert vehicle.azimuth_deg == pytest.approx(70, abs=0.051)
+
+    def test_horizontal_boxes_on_demand(self, make_raster: Any, turned_car: TurnedCar) -> None:
+        path = make_raster(pixels=street(120, 120), angle=20.0, **AMERSFOORT)
+        turned_car.footprint = in_pixels(on_the_map(90, (155_006, 462_994), 1), path)
+        oriented, horizontal = (
+            detect([path], settings=DetectSettings(boxes=boxes)).vehicles
+            for boxes in ("oriented", "horizontal")
+        )
+        with rasterio.open(path) as raster:
+            (box,) = boxes_of(turned_car.footprint)
+            assert_same(horizontal.geometry[0], corners(box, raster.transform), 1e-6)
+        assert horizontal.area[0] > 1.5 * oriented.area[0]
+        assert horizontal[list(FIELDS)].equals(oriented[list(FIELDS)])
+
+    @pytest.mark.parametrize("recipe", [{"crs": None, "located": False}, {}])
+    def test_the_users_pixel_size_measures_them(
+        self, make_raster: Any, turned_car: TurnedCar, recipe: dict[str, Any]
+    ) -> None:
+        """Pixels of 0.2 m are resampled to 0.1 m: the car has 45 x 18 of those."""
+        path = make_raster(pixels=street(60, 60), gsd=(0.1, 0.1), **recipe)
+        turned_car.footprint = on_the_map(30, (60, 60), 10)[None]
+        (vehicle,) = detect([path], settings=DetectSettings(gsd=0.2)).vehicles.itertuples()
+        assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
+        # without CRS, the y axis of the layer runs down the rows
+        assert vehicle.azimuth_deg == (150 if recipe == {} else 30)
+
+    def test_the_first_rasters_north_counts(self, make_raster: Any, turned_car: TurnedCar) -> None:
+        pixels = street(120, 120)
+        zones = [
+            make_raster(f"{zone}.tif", pixels=pixels, crs=f"EPSG:258{zone}", origin=(x, 5_334_800))
+            for zone, x in ((32, 720_000), (33, 280_000))
+        ]
+        turned_car.footprint = in_pixels(on_the_map(40, (720_006, 5_334_794), 1), zones[0])
+        both, other = detect(zones).vehicles, detect(zones[1:]).vehicles
+        assert both["azimuth_deg"][0] == other["azimuth_deg"][0] == 40
+        # 2.97 degrees to the east of the one meridian, 2.96 to the west of the other
+        assert both["azimuth_deg"][1] == pytest.approx(40 - 4.43, abs=0.1)
+        assert both["length_m"][1] == other["length_m"][0]
 
 
 class TestArea:

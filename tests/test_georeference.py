@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from geovehicle.errors import GeoreferenceError
-from geovehicle.georeference import GeoGrid
+from geovehicle.georeference import GeoGrid, azimuths, turned
 
 RD = CRS.from_epsg(28992)
 
@@ -67,7 +67,97 @@ def test_rings_are_valid_and_counter_clockwise(transform: Affine, boxes: Any) ->
 
 
 def test_no_boxes_are_no_polygons() -> None:
-    assert GeoGrid(10, 10, Affine.scale(2), RD).polygons(np.empty((0, 4))).shape == (0,)
+    grid = GeoGrid(10, 10, Affine.scale(2), RD)
+    for none in ((0, 4), (0, 4, 2)):
+        assert grid.polygons(np.empty(none)).shape == (0,)
+
+
+def _rectangle(length: float, width: float, azimuth: float, place: Any = (0, 0)) -> Any:
+    """Return front-left, front-right, rear-right, rear-left on a map, (1, 4, 2)."""
+    angle = math.radians(azimuth)
+    along = np.array([math.sin(angle), math.cos(angle)]) * length / 2
+    right = np.array([math.cos(angle), -math.sin(angle)]) * width / 2
+    return (np.array([along - right, along + right, right - along, -along - right]) + place)[None]
+
+
+def _to_pixels(transform: Affine, points: Any) -> Any:
+    a, b, c, d, e, f = transform[:6]
+    return np.linalg.solve([[a, b], [d, e]], (points - np.array([c, f]))[..., None])[..., 0]
+
+
+def _azimuths_agree(found: float, expected: float, within: float) -> bool:
+    return abs((found - expected + 90) % 180 - 90) <= within
+
+
+@given(affines(), st.floats(0, 180), st.booleans())
+def test_footprints_become_the_polygons_that_they_were(
+    transform: Affine, azimuth: float, other_way_round: bool
+) -> None:
+    drawn = _rectangle(4.5, 1.8, azimuth, (transform.c, transform.f))
+    pixels = _to_pixels(transform, drawn[:, ::-1] if other_way_round else drawn)
+    (polygon,) = GeoGrid(100, 100, transform, RD).polygons(pixels)
+    assert polygon.exterior.is_ccw
+    assert polygon.exterior.is_closed
+    np.testing.assert_allclose(
+        _sorted(polygon.exterior.coords[:4]), _sorted(drawn[0]), rtol=0, atol=1e-6
+    )
+
+
+def _sorted(corners: Any) -> Any:
+    rounded = np.round(corners, 6)
+    return rounded[np.lexsort(rounded.T)]
+
+
+@given(affines(), st.floats(0, 180), st.sampled_from([(4.5, 1.8), (1.2, 1.8)]))
+def test_a_footprint_drawn_on_the_map_keeps_its_measures(
+    transform: Affine, azimuth: float, sides: tuple[float, float]
+) -> None:
+    """Under any affine; of one that is wider than long, the longer side counts."""
+    amersfoort = Affine(*transform[:2], 155e3, *transform[3:5], 463e3)
+    pixels = _to_pixels(amersfoort, _rectangle(*sides, azimuth, (155e3, 463e3)))
+    ((length, width, found),) = GeoGrid(100, 100, amersfoort, RD).measure(pixels)
+    # the scale of the projection is 0.99991 there
+    assert (length, width) == pytest.approx((max(sides), min(sides)), rel=1.1e-4)
+    assert 0 <= found <= 180
+    assert _azimuths_agree(found, azimuth if sides[0] > sides[1] else azimuth + 90, 1e-3)
+
+
+@given(affines(), st.floats(0, 180), st.floats(0.1, 2), st.floats(0.1, 2))
+def test_a_gsd_of_the_grid_itself_measures_its_pixels(
+    transform: Affine, azimuth: float, x: float, y: float
+) -> None:
+    level = np.array([[[40.0, 10], [40, 20], [10, 20], [10, 10]]])
+    sides = 30 * x, 10 * y
+    for crs in (RD, None):
+        grid = GeoGrid(100, 100, transform, crs, gsd=(x, y))
+        assert grid.measure(level)[0, :2] == pytest.approx((max(sides), min(sides)))
+    assert grid.ground_sampling_distance() == (x, y)
+    assert grid.resampled(50, 400).gsd == pytest.approx((2 * x, y / 4))
+    turned_car = _to_pixels(transform, _rectangle(45, 18, azimuth))
+    one = GeoGrid(100, 100, transform, RD, gsd=(1.0, 1.0))
+    other = GeoGrid(100, 100, transform, RD, gsd=(3.0, 3.0))
+    first, second = one.measure(turned_car)[0], other.measure(turned_car)[0]
+    assert second == pytest.approx([*first[:2] * 3, first[2]])
+
+
+def test_without_crs_and_pixel_size_a_direction_is_all_there_is() -> None:
+    footprints = np.concatenate([_rectangle(45, 18, azimuth) for azimuth in (30, 160)])
+    measures = GeoGrid(100, 100, Affine.identity(), None).measure(footprints)
+    assert np.isnan(measures[:, :2]).all()
+    assert measures[:, 2] == pytest.approx([30, 160])
+
+
+def test_no_footprints_have_no_measures() -> None:
+    for grid in (GeoGrid(10, 10, Affine.scale(2), crs) for crs in (RD, None, CRS.from_epsg(4326))):
+        assert grid.measure(np.empty((0, 4, 2))).shape == (0, 3)
+
+
+def test_off_the_map_nothing_is_known_and_the_others_keep_their_measures() -> None:
+    grid = GeoGrid(100, 100, Affine(0.1, 0, 5e5, 0, -0.1, 53e5), CRS.from_epsg(25832))
+    car = _rectangle(45, 18, 0)
+    lengths = grid.measure(np.concatenate([car, car + 1e12]))[:, 0]
+    assert lengths[0] == pytest.approx(4.5, rel=5e-4)
+    assert np.isnan(lengths[1])
 
 
 @given(affines(), st.integers(1, 500), st.integers(1, 500))
@@ -117,6 +207,66 @@ def test_gsd_is_metres_on_the_ground(
 ) -> None:
     gsd = _grid(crs, pixel, place).ground_sampling_distance()
     assert gsd == pytest.approx(expected, rel=tolerance)
+
+
+def _on_the_ground(crs: str, lon: float, lat: float, azimuth: float) -> Any:
+    """Return the corners of a car of 4.5 m x 1.8 m, placed by geodesics, in the CRS."""
+    geod = pyproj.Geod(ellps="GRS80")
+    corners = []
+    for along, side in ((0, -90), (0, 90), (180, 90), (180, -90)):
+        middle = geod.fwd(lon, lat, azimuth + along, 2.25)[:2]
+        corners.append(geod.fwd(*middle, azimuth + side, 0.9)[:2])
+    transformer = pyproj.Transformer.from_crs("EPSG:4258", crs, always_xy=True)
+    return np.stack(transformer.transform(*np.array(corners).T), axis=-1)[None]
+
+
+@pytest.mark.parametrize("azimuth", [0, 17, 45, 90, 136, 179])
+@pytest.mark.parametrize(
+    ("crs", "pixel", "place", "convergence"),
+    [
+        ("EPSG:25832", 0.1, (11.57, 48.1), 1.914),  # atan(tan 2.57 degrees * sin latitude)
+        ("EPSG:25832", 0.1, (6.43, 48.1), -1.914),
+        ("EPSG:3395", 0.2, (24.9, 60.0), 0.0),
+        ("EPSG:2263", 0.3, (-74.0, 40.7), 0.0),
+        ("EPSG:4258", 1e-6, (24.9, 60.0), 0.0),
+        ("EPSG:4807", 1e-6, (2.5, 46.0), 0.0),  # grads
+    ],
+)
+def test_a_car_on_the_ground_has_its_metres_and_its_direction_on_the_grid(
+    crs: str, pixel: float, place: tuple[float, float], convergence: float, azimuth: float
+) -> None:
+    grid = _grid(crs, (pixel, pixel), place)
+    pixels = _to_pixels(grid.transform, _on_the_ground(crs, *place, azimuth))
+    ((length, width, found),) = grid.measure(pixels)
+    assert (length, width) == pytest.approx((4.5, 1.8), abs=0.002)
+    assert _azimuths_agree(found, azimuth - convergence, 0.02)
+
+
+@pytest.mark.parametrize("azimuth", [0, 17, 90, 136])
+@pytest.mark.parametrize(
+    ("crs", "target", "turn"),
+    [
+        ("EPSG:25832", "EPSG:4258", 1.914),
+        ("EPSG:4258", "EPSG:25832", -1.914),
+        ("EPSG:25832", "EPSG:25833", 1.914 + 2.555),  # 3.43 degrees to the other side
+        ("EPSG:4258", "EPSG:3395", 0.0),
+    ],
+)
+def test_an_azimuth_is_turned_to_the_north_of_another_crs(
+    crs: str, target: str, turn: float, azimuth: float
+) -> None:
+    place = pyproj.Transformer.from_crs(4258, crs, always_xy=True).transform(11.57, 48.1)
+    degrees = turned(
+        np.array([azimuth, math.nan]), np.array([place] * 2), pyproj.CRS(crs), pyproj.CRS(target)
+    )
+    assert _azimuths_agree(degrees[0], azimuth + turn, 0.005)
+    assert math.isnan(degrees[1])
+
+
+def test_azimuths_run_clockwise_from_the_y_axis() -> None:
+    ends = np.array([[0, 1], [1, 1], [1, 0], [1, -1], [0, -1], [-1, 1]])
+    axes = np.stack([np.zeros((6, 2)), ends], axis=1)
+    assert azimuths(None, axes) % 180 == pytest.approx([0, 45, 90, 135, 0, 135])
 
 
 def test_gsd_is_that_of_the_centre() -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
 from geovehicle.errors import GeoreferenceError
+from geovehicle.georeference import turned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,16 +20,37 @@ if TYPE_CHECKING:
 
     from geovehicle.detections import Detections
     from geovehicle.georeference import GeoGrid
+    from geovehicle.settings import BoxesName
 
-FIELDS: Mapping[str, str] = {"id": "int64", "score": "float64", "label": "str", "source": "str"}
+AZIMUTH = "azimuth_deg"
+"""The one field whose values depend on the CRS of the layer."""
+
+FIELDS: Mapping[str, str] = {
+    "id": "int64",
+    "score": "float64",
+    "label": "str",
+    "label_score": "float64",
+    "length_m": "float64",
+    "width_m": "float64",
+    AZIMUTH: "float64",
+    "source": "str",
+}
 """Name and type of the fields of every layer, in their order."""
 
 SCORE_DECIMALS = 4
 """Scores are rounded to this: float32 digits beyond say nothing and clutter labels."""
 
+METRE_DECIMALS = 2
+DEGREE_DECIMALS = 1
+"""Lengths and azimuths are rounded to these: a tenth of a pixel of 10 cm says nothing."""
+
 
 def to_frame(
-    detections: Detections, grid: GeoGrid, source: str, classes: Sequence[str]
+    detections: Detections,
+    grid: GeoGrid,
+    source: str,
+    labels: Sequence[str],
+    boxes: BoxesName = "oriented",
 ) -> gpd.GeoDataFrame:
     """Return the detections of one raster as a layer.
 
@@ -36,18 +59,24 @@ def to_frame(
     detections : Detections
         N detections in scene pixels.
     grid : GeoGrid
-        The scene grid, whose pixels the boxes are in.
+        The scene grid, whose pixels the detections are in.  Where it has a ``gsd`` of
+        its own, vehicles are measured by that.
     source : str
         Name of the raster, the same for every row.
-    classes : sequence of str
-        Names of the labels: label 0 is ``classes[0]``.
+    labels : sequence of str
+        Names of the labels: label 0 is ``labels[0]``.
+    boxes : {"oriented", "horizontal"}
+        Polygons of the vehicles as they lie, or of the boxes around them along the
+        rows and columns.  The fields tell of the vehicles as they lie either way.
 
     Returns
     -------
     geopandas.GeoDataFrame
         N rows in the order of the detections with the fields :data:`FIELDS`;
         ``id`` runs from 1 to N.  Polygons are in the grid's CRS, or in the
-        units of its transform where it has none.
+        units of its transform where it has none.  Lengths and azimuths are nan where
+        the detector tells no footprints, lengths where the size of a pixel is not
+        known.
 
     Raises
     ------
@@ -56,10 +85,13 @@ def to_frame(
     """
     columns = {
         "score": np.round(detections.scores.astype(np.float64), SCORE_DECIMALS),
-        "label": np.asarray(classes, dtype=object)[detections.labels],
+        "label": np.asarray(labels, dtype=object)[detections.labels],
+        "label_score": np.round(detections.label_scores.astype(np.float64), SCORE_DECIMALS),
+        **_measures(detections, grid),
         "source": np.full(len(detections), source, dtype=object),
     }
-    return _layer(columns, grid.polygons(detections.boxes), _crs_of(grid))
+    shapes = detections.outlines if boxes == "oriented" else detections.boxes
+    return _layer(columns, grid.polygons(shapes), _crs_of(grid))
 
 
 def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
@@ -74,7 +106,8 @@ def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     -------
     geopandas.GeoDataFrame
         The rows in their order, ``id`` from 1 to their number, in the CRS of the
-        first layer; layers in other CRSs are reprojected.
+        first layer; layers in other CRSs are reprojected, and their azimuths are
+        turned to the north of that CRS.  Lengths stay as they were measured.
 
     Raises
     ------
@@ -90,6 +123,46 @@ def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     }
     polygons = np.concatenate([frame.geometry.to_numpy() for frame in aligned])
     return _layer(columns, polygons, frames[0].crs)
+
+
+def reproject(frame: gpd.GeoDataFrame, crs: CRS | str) -> gpd.GeoDataFrame:
+    """Return a layer in another CRS, its azimuths turned to the north of that CRS.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        A layer with a CRS; it need not have azimuths.
+    crs : pyproj.CRS or str
+        The other one.
+
+    Raises
+    ------
+    pyproj.exceptions.ProjError
+        Where there is no way from the one to the other.
+    """
+    projected = frame.to_crs(crs)
+    if AZIMUTH not in frame:
+        return projected
+    places = shapely.get_coordinates(shapely.centroid(frame.geometry.to_numpy()))
+    degrees = turned(frame[AZIMUTH].to_numpy(), places, frame.crs, projected.crs)
+    return projected.assign(**{AZIMUTH: _rounded_azimuths(degrees)})
+
+
+def _measures(detections: Detections, grid: GeoGrid) -> dict[str, NDArray[np.float64]]:
+    if detections.footprints is None:
+        unknown = np.full(len(detections), np.nan)
+        return {"length_m": unknown, "width_m": unknown, AZIMUTH: unknown}
+    length, width, azimuth = grid.measure(detections.footprints).T
+    return {
+        "length_m": np.round(length, METRE_DECIMALS),
+        "width_m": np.round(width, METRE_DECIMALS),
+        AZIMUTH: _rounded_azimuths(azimuth),
+    }
+
+
+def _rounded_azimuths(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return azimuths rounded, below 180."""
+    return np.asarray(np.mod(np.round(degrees, DEGREE_DECIMALS), 180.0))
 
 
 def _crs_of(grid: GeoGrid) -> CRS | None:
@@ -119,7 +192,7 @@ def _in_crs(frame: gpd.GeoDataFrame, crs: CRS | None) -> gpd.GeoDataFrame:
             "some rasters have a CRS and others have none; assign one to those or run them apart"
         )
     try:
-        projected = frame.to_crs(crs)
+        projected = reproject(frame, crs)
     except ProjError as error:
         raise GeoreferenceError(
             f"{frame.crs.name} cannot be reprojected to {crs.name}; run these rasters apart"

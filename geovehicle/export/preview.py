@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from geovehicle.errors import GeoreferenceError
 from geovehicle.files import replacing
+from geovehicle.footprints import corners_of, rectangles_of, straight
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from geovehicle.detections import Detections
     from geovehicle.raster.source import RasterSource
+    from geovehicle.settings import BoxesName
 
 SUPERSAMPLING = 3
 """Outlines are drawn this many times larger, then averaged: smooth edges."""
@@ -42,7 +44,11 @@ MUTED = (160, 170, 180)
 
 
 def draw_preview(
-    source: RasterSource, detections: Detections, path: Path, longest: int = 2048
+    source: RasterSource,
+    detections: Detections,
+    path: Path,
+    longest: int = 2048,
+    boxes: BoxesName = "oriented",
 ) -> None:
     """Draw the detections of a raster on a reduced picture of it.
 
@@ -59,6 +65,8 @@ def draw_preview(
         The PNG; an existing one is replaced when the new one is complete.
     longest : int
         Longer side of the picture, pixels.
+    boxes : {"oriented", "horizontal"}
+        Outline the vehicles as they lie, or the boxes around them.
 
     Raises
     ------
@@ -67,10 +75,11 @@ def draw_preview(
     """
     pixels = np.ascontiguousarray(source.overview(longest).pixels.transpose(1, 2, 0))
     photo = _enlarged(Image.fromarray(pixels), min(longest, SMALLEST_SIDE))
-    scale = np.array([photo.width / source.grid.width, photo.height / source.grid.height])
+    drawn = detections.scale(photo.width / source.grid.width, photo.height / source.grid.height)
+    outlines = drawn.outlines if boxes == "oriented" else straight(drawn.boxes)
     lowest = _ramp_start(detections.scores)
     colours = score_colours(detections.scores, lowest)
-    photo = _outlined(photo, detections.boxes * np.tile(scale, 2), colours)
+    photo = _outlined(photo, rectangles_of(outlines), colours)
     try:
         metres = source.grid.resampled(*photo.size).ground_sampling_distance()[0]
     except GeoreferenceError:
@@ -120,28 +129,42 @@ def _ramp_start(scores: NDArray[np.floating]) -> float:
 
 
 def _outlined(
-    photo: Image.Image, boxes: NDArray[np.floating], colours: NDArray[np.uint8]
+    photo: Image.Image, rectangles: NDArray[np.floating], colours: NDArray[np.uint8]
 ) -> Image.Image:
-    """Return the photo with the boxes (N, 4), in its pixels, outlined on dark seams."""
-    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
-    halves = np.maximum(boxes[:, 2:] - boxes[:, :2], SMALLEST_OUTLINE) / 2
-    corners = np.hstack([centres - halves, centres + halves]) * SUPERSAMPLING
-    line = round(SUPERSAMPLING * _line_width(halves * 2))
+    """Return the photo with the rectangles (N, 5), in its pixels, outlined on dark seams."""
+    sides = np.maximum(rectangles[:, 2:4], SMALLEST_OUTLINE)
+    line = round(SUPERSAMPLING * _line_width(sides))
+    rectangles = np.hstack(
+        [rectangles[:, :2] * SUPERSAMPLING, sides * SUPERSAMPLING, rectangles[:, 4:]]
+    )
     # enlarging by repetition and reducing by averages gives the very photo back
     large = photo.resize(
         (photo.width * SUPERSAMPLING, photo.height * SUPERSAMPLING), Image.Resampling.NEAREST
     )
     draw = ImageDraw.Draw(large)
     seam = max(1, line // 2)
-    for grown, width, paints in (
-        (line + seam, line + 2 * seam, np.full_like(colours, INK)),
-        (line, line, colours),
+    for outer, inner, paints in (
+        (line + seam, -seam, np.full_like(colours, INK)),
+        (line, 0, colours),
     ):
-        # Pillow fills the last row and column too
-        rectangles = corners + np.array([-grown, -grown, grown - 1, grown - 1])
-        for corner, paint in zip(rectangles.tolist(), paints.tolist(), strict=True):
-            draw.rectangle(corner, outline=tuple(paint), width=width)
+        rings = _rings(rectangles, outer, inner)
+        for ring, paint in zip(rings.tolist(), paints.tolist(), strict=True):
+            draw.polygon(ring, tuple(paint))
     return large.reduce(SUPERSAMPLING)
+
+
+def _rings(rectangles: NDArray[np.floating], outer: float, inner: float) -> NDArray[np.int64]:
+    """Return what lies between two distances from rectangles (N, 5), as polygons (N, 20).
+
+    Each polygon runs around outside, crosses over and runs back inside.  Its corners are
+    the first and last pixels that Pillow fills.
+    """
+    beyond, within = (
+        corners_of(rectangles + np.array([0, 0, grown, grown, 0]))
+        for grown in (2 * outer - 1, 2 * inner + 1)
+    )
+    around = np.concatenate([beyond, beyond[:, :1], within[:, :1], within[:, ::-1]], axis=1)
+    return np.rint(around - 0.5).astype(np.int64).reshape(-1, 20)
 
 
 def _line_width(sides: NDArray[np.floating]) -> float:

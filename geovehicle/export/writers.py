@@ -20,6 +20,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj.exceptions import ProjError
 
 from geovehicle.errors import OutputError
+from geovehicle.export.frame import AZIMUTH, reproject
 from geovehicle.files import check_writable, replacing
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Format:
         Whether coordinates have to be longitude and latitude.
     field_name : int
         Longest field name, bytes; 0 where there is no limit.
+    short_names : mapping
+        What longer names of fields become.
     text : int
         Longest text in a field, bytes; 0 where there is no limit.
     file_size : int
@@ -63,6 +66,7 @@ class Format:
     locks: tuple[str, ...] = ()
     wgs84: bool = False
     field_name: int = 0
+    short_names: Mapping[str, str] = field(default_factory=dict)
     text: int = 0
     file_size: int = 0
 
@@ -74,6 +78,7 @@ _SHAPEFILE = Format(
     # the last ones are indices that GIS software makes
     sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
     field_name=10,
+    short_names={"label_score": "labelscore", AZIMUTH: "azimuth"},
     text=254,
     file_size=2**31 - 1,
 )
@@ -124,6 +129,7 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
     frame : geopandas.GeoDataFrame
         Polygons with their fields; without rows it makes a valid empty layer.
         GeoJSON is written in WGS 84 after RFC 7946, all else in the frame's CRS.
+        Numbers that are nan become null.
     path : pathlib.Path
         The output; its suffix says the format, in upper or lower case.
     overwrite : bool
@@ -157,7 +163,7 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
 
 
 def check_layer(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """Return the layer in the CRS that the format asks for, if it can hold it.
+    """Return the layer with the CRS and the names that the format asks for, if it can hold it.
 
     A layer without rows tells before the long work what it would refuse after.
 
@@ -169,6 +175,7 @@ def check_layer(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     chosen = _format_of(path)
     if chosen.wgs84:
         frame = _to_wgs84(frame, path)
+    frame = frame.rename(columns=chosen.short_names)
     _check_limits(frame, chosen, path)
     return frame
 
@@ -191,7 +198,7 @@ def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
             f"{path} has to be in WGS 84 but the raster has no CRS; write a .gpkg instead"
         )
     try:
-        geographic = frame.to_crs(WGS84)
+        geographic = reproject(frame, WGS84)
     except ProjError:
         geographic = None
     if geographic is None or not np.isfinite(shapely.get_coordinates(geographic.geometry)).all():

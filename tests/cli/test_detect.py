@@ -6,12 +6,16 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
+import numpy as np
 import pytest
 from PIL import Image
 
 from geovehicle import __version__
+from geovehicle.detections import Detections
+from geovehicle.footprints import boxes_of, corners_of
 
 SCRIPT = Path(sys.executable).with_name("geovehicle")
 
@@ -20,6 +24,23 @@ SCRIPT = Path(sys.executable).with_name("geovehicle")
 def detect(run, weights):
     """Return a function that detects with the untrained weights, which find something."""
     return partial(run, "detect", "--weights", weights, "--score", 0)
+
+
+@pytest.fixture
+def parked_car(monkeypatch):
+    """Put a detector in place that finds a car of 45 x 18 pixels, turned by 45 degrees."""
+    footprint = corners_of(np.array([[60, 60, 45, 18, np.pi / 4]]))
+    found = Detections(boxes_of(footprint), np.ones(1), np.ones(1), footprint)
+
+    class Detector:
+        info = SimpleNamespace(gsd=0.1)
+        labels = ("car", "bus")
+        score, nms = 0.5, 0.3
+
+        def __call__(self, patches):
+            return [found for _ in patches]
+
+    monkeypatch.setattr("geovehicle.detection.load_detector", lambda *_: Detector())
 
 
 @pytest.fixture
@@ -96,6 +117,24 @@ class TestWhatItWrites:
             assert picture.format == "PNG"
             colours = picture.convert("RGB").getcolors(picture.width * picture.height)
         assert any(red > 200 and blue < 80 for _, (red, _green, blue) in colours)  # outlines
+
+    def test_boxes(self, run, parked_car, make_raster, tmp_path):
+        raster = make_raster(width=120, height=120)
+        areas, pictures = [], []
+        for boxes in ("oriented", "horizontal"):
+            output, preview = tmp_path / f"{boxes}.gpkg", tmp_path / f"{boxes}.png"
+            result = run("detect", raster, "-o", output, "--boxes", boxes, "--preview", preview)
+            assert result.exit_code == 0
+            layer = gpd.read_file(output)
+            assert layer["azimuth_deg"].tolist() == [135]
+            assert layer["label"].tolist() == ["bus"]
+            areas.append(layer.area[0])
+            pictures.append(preview.read_bytes())
+        # 45 x 18 pixels, and the square around them when turned by 45 degrees
+        assert areas == pytest.approx([45 * 18 / 100, (45 + 18) ** 2 / 200])
+        assert pictures[0] != pictures[1]
+        run("detect", raster, "-o", tmp_path / "default.gpkg")
+        assert gpd.read_file(tmp_path / "default.gpkg").area[0] == pytest.approx(areas[0])
 
     def test_the_weights_own_score_is_the_default(self, run, weights, make_raster, tmp_path):
         result = run(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ import torch
 from geovehicle import __version__
 from geovehicle.baselines.hog_detector import HogSvmInfo, LinearWindows, save_windows
 from geovehicle.model.weights import SHIPPED
-from geovehicle.settings import HogSvmConfig
+from geovehicle.settings import VEHICLE_TYPES, DetectorConfig, HogSvmConfig
 
 
 def test_versions_devices_and_weights(run):
@@ -48,6 +49,7 @@ def test_a_checkpoint(run, weights):
         "  licence: CC0-1.0",
         f"  size: {weights.stat().st_size / 1e6:.1f} MB",
         "  backbone: resnet50v2",
+        "  boxes: horizontal",
         "  score: 0.5",
         "  images: 0",
         "  sources: nowhere, nothing",
@@ -64,7 +66,19 @@ def test_a_hog_svm(run, tmp_path):
     save_windows(path, windows, HogSvmInfo(config, ("vehicle",), 0.1, "CC0-1.0", {"images": 3}))
     lines = run("info", "--weights", path).stdout.splitlines()
     assert lines[0] == f"weights {path}"
-    assert lines[-3:] == ["  model: HOG + SVM", "  score: 0.4", "  images: 3"]
+    end = ["  model: HOG + SVM", "  boxes: horizontal", "  score: 0.4", "  images: 3"]
+    assert lines[-4:] == end
+
+
+def test_a_checkpoint_that_knows_footprints_and_types(run, monkeypatch):
+    config = asdict(DetectorConfig(oriented=True, types=VEHICLE_TYPES))
+    told = {"name": "mine", "classes": ["vehicle"], "gsd": 0.1, "licence": "none", "bytes": 1}
+    monkeypatch.setattr(
+        "geovehicle.environment.describe_weights",
+        lambda name: {**told, "config": config, "provenance": {}},
+    )
+    lines = run("info", "--weights", "mine").stdout.splitlines()
+    assert {"  boxes: oriented", "  types: car, van, bus, truck"} <= set(lines)
 
 
 def test_a_checkpoint_as_json_has_its_whole_provenance(run, weights):

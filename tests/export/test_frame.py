@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +10,8 @@ from rasterio.crs import CRS
 
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError
-from geovehicle.export.frame import FIELDS, concatenate, to_frame
+from geovehicle.export.frame import FIELDS, concatenate, reproject, to_frame
+from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.georeference import GeoGrid
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ def found(*scores: float, label: int = 0) -> Detections:
     return Detections(boxes, np.array(scores), np.full(len(scores), label))
 
 
+def turned(*degrees: float, length: float = 45.0, width: float = 18.0) -> Detections:
+    """Return cars that lie at angles from the x axis of pixels, clockwise as seen."""
+    rows = [[400, 400, length, width, np.radians(angle)] for angle in degrees]
+    corners = corners_of(np.array(rows))
+    ones = np.ones(len(rows))
+    return Detections(boxes_of(corners), ones, ones, corners, np.full(len(rows), 0.87654))
+
+
 def dtypes(frame: gpd.GeoDataFrame) -> dict[str, str]:
     return {name: str(dtype) for name, dtype in frame.dtypes.items()}
 
@@ -36,8 +46,12 @@ def dtypes(frame: gpd.GeoDataFrame) -> dict[str, str]:
 def test_a_detection_becomes_a_row():
     frame = to_frame(found(0.9, 0.75), grid(), "scene.tif", CLASSES)
     assert list(frame.columns) == [*FIELDS, "geometry"]
+    assert [*FIELDS] == (
+        "id score label label_score length_m width_m azimuth_deg source".split()  # noqa: SIM905
+    )
     assert frame["id"].tolist() == [1, 2]
     assert frame["score"].tolist() == [0.9, 0.75]
+    assert frame["label_score"].tolist() == [1, 1]
     assert frame["label"].tolist() == ["vehicle", "vehicle"]
     assert frame["source"].tolist() == ["scene.tif", "scene.tif"]
     assert frame.geometry[1].bounds == pytest.approx((155005, 462993, 155009.5, 462995))
@@ -49,6 +63,49 @@ def test_labels_are_the_names_of_the_classes():
 
 def test_scores_have_four_decimals():
     assert to_frame(found(0.123456), grid(), "s", CLASSES)["score"].tolist() == [0.1235]
+
+
+def test_a_footprint_is_drawn_and_measured_as_it_lies():
+    frame = to_frame(turned(0, 30, 90, 120), grid(), "s", CLASSES)
+    assert frame["length_m"].tolist() == [4.5] * 4
+    assert frame["width_m"].tolist() == [1.8] * 4
+    assert frame["azimuth_deg"].tolist() == [90, 120, 0, 30]
+    assert frame["label_score"].tolist() == [0.8765] * 4
+    assert frame["label"].tolist() == ["bus"] * 4
+    assert frame.area.tolist() == pytest.approx([4.5 * 1.8] * 4)
+    assert frame.exterior.is_ccw.all()
+
+
+def test_a_horizontal_box_tells_neither_length_nor_direction():
+    frame = to_frame(found(0.9, 0.8), grid(), "s", CLASSES)
+    assert frame[["length_m", "width_m", "azimuth_deg"]].isna().all(axis=None)
+
+
+def test_horizontal_boxes_keep_what_is_known_of_the_footprints():
+    cars = turned(0, 30, 60)
+    oriented = to_frame(cars, grid(), "s", CLASSES)
+    horizontal = to_frame(cars, grid(), "s", CLASSES, "horizontal")
+    assert horizontal.drop(columns="geometry").equals(oriented.drop(columns="geometry"))
+    boxes = to_frame(replace(cars, footprints=None), grid(), "s", CLASSES)
+    assert horizontal.geometry.geom_equals(boxes.geometry).all()
+    assert horizontal.geometry.geom_equals(oriented.geometry).tolist() == [True, False, False]
+
+
+def test_measures_are_rounded_and_azimuths_stay_below_180():
+    frame = to_frame(turned(89.97, 30.123, length=45.6789), grid(), "s", CLASSES)
+    assert frame["azimuth_deg"].tolist() == [0.0, 120.1]
+    assert frame["length_m"].tolist() == [4.57, 4.57]
+
+
+def test_metres_are_those_of_the_grid_where_it_tells_them():
+    frame = to_frame(turned(30), replace(grid(), gsd=(0.2, 0.2)), "s", CLASSES)
+    assert frame[["length_m", "width_m", "azimuth_deg"]].to_numpy().tolist() == [[9, 3.6, 120]]
+
+
+def test_without_crs_and_gsd_lengths_are_not_known():
+    frame = to_frame(turned(30), grid(None), "s", CLASSES)
+    assert frame[["length_m", "width_m"]].isna().all(axis=None)
+    assert frame["azimuth_deg"].tolist() == [120]
 
 
 @pytest.mark.parametrize("epsg", [28992, 4326, 3395, 2263])
@@ -95,6 +152,39 @@ def test_other_crss_are_reprojected_to_the_first():
     assert joined.crs.to_epsg() == 28992
     assert joined.geometry[0] == dutch.geometry[0]
     assert joined.geometry[1].equals(german.to_crs(28992).geometry[0])
+
+
+@pytest.mark.parametrize("boxes", ["oriented", "horizontal"])
+def test_azimuths_are_of_the_first_layers_north_and_lengths_stay(boxes):
+    # the zones' grids differ by 4.5 degrees where they meet
+    east = to_frame(turned(0, 150), grid(25833, 300000, 5334800), "b.tif", CLASSES, boxes)
+    west = to_frame(Detections.empty(), grid(25832), "a.tif", CLASSES, boxes)
+    joined = concatenate([west, east])
+    assert joined["length_m"].tolist() == east["length_m"].tolist()
+    assert joined["width_m"].tolist() == east["width_m"].tolist()
+    oriented = to_frame(turned(0, 150), grid(25833, 300000, 5334800), "b.tif", CLASSES)
+    drawn = [longer_side(polygon) for polygon in oriented.to_crs(25832).geometry]
+    assert joined["azimuth_deg"].tolist() == pytest.approx(drawn, abs=0.11)
+    assert np.abs(joined["azimuth_deg"] - east["azimuth_deg"]).min() > 3
+
+
+def longer_side(polygon) -> float:
+    """Return the azimuth of the longer side of a rectangle."""
+    steps = np.diff(np.array(polygon.exterior.coords), axis=0)
+    x, y = steps[np.hypot(*steps.T).argmax()]
+    return float(np.degrees(np.arctan2(x, y)) % 180)
+
+
+def test_unknown_azimuths_stay_unknown_in_another_crs():
+    german = to_frame(found(0.9), grid(25832, x=120000, y=5800000), "b.tif", CLASSES)
+    joined = concatenate([to_frame(found(0.8), grid(), "a.tif", CLASSES), german])
+    assert joined[["length_m", "width_m", "azimuth_deg"]].isna().all(axis=None)
+    assert dtypes(joined)["azimuth_deg"] == "float64"
+
+
+def test_a_layer_without_azimuths_is_reprojected_as_well():
+    frame = to_frame(turned(30), grid(), "s", CLASSES).drop(columns="azimuth_deg")
+    assert reproject(frame, "EPSG:4326").geometry[0].equals(frame.to_crs(4326).geometry[0])
 
 
 def test_empty_layers_change_nothing():

@@ -12,6 +12,7 @@ from geovehicle.detections import Detections
 from geovehicle.errors import OutputError
 from geovehicle.export import preview
 from geovehicle.export.preview import draw_preview, score_colours
+from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.georeference import GeoGrid
 from geovehicle.patches import PatchWindow
 from geovehicle.raster.source import Patch
@@ -42,6 +43,12 @@ def found(boxes: list[list[float]], *scores: float) -> Detections:
     return Detections(np.array(boxes), np.array(scores), np.zeros(len(scores)))
 
 
+def turned(angle: float, length: float = 100.0, width: float = 40.0) -> Detections:
+    """Return a car in the middle of the scene, turned clockwise from the rows."""
+    corners = corners_of(np.array([[1000, 600, length, width, np.radians(angle)]]))
+    return Detections(boxes_of(corners), np.ones(1), np.zeros(1), corners)
+
+
 def picture(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         assert image.format == "PNG"
@@ -60,6 +67,41 @@ def test_an_outline_surrounds_the_vehicle_and_leaves_it_to_be_seen(tmp_path):
     assert (columns.max(), rows.max()) == (552, 322)
     assert (drawn[303:317, 503:547] == GREY).all()
     assert (drawn[:290] == drawn[0]).all()
+
+
+@pytest.mark.parametrize("angle", [0, 20, 45, 90, 110, 165])
+def test_a_footprint_is_outlined_as_it_lies(tmp_path, angle):
+    draw_preview(GreyScene(), turned(angle), tmp_path / "p.png", 2000)
+    drawn = picture(tmp_path / "p.png")[:1200]
+    rows, columns = np.nonzero(coloured(drawn))
+    turn = np.radians(angle)
+    x, y = columns + 0.5 - 1000, rows + 0.5 - 600
+    along = abs(x * np.cos(turn) + y * np.sin(turn))
+    across = abs(y * np.cos(turn) - x * np.sin(turn))
+    # the coloured line surrounds the vehicle and is as wide all around
+    outside = np.maximum(along - 50, across - 20)
+    assert outside.min() > -0.7
+    assert outside.max() < preview._line_width(np.array([40, 100])) + 0.7
+    for reach, side in ((along, 50), (across, 20)):
+        assert reach.max() == pytest.approx(side + 4, abs=1)
+    assert len(rows) == pytest.approx(4 * (2 * 100 + 2 * 40) + 4 * 4**2, rel=0.12)
+    # a dark seam on both sides, and nothing further inside
+    dark = (drawn < 60).all(axis=-1)
+    rows, columns = np.nonzero(dark[500:700, 900:1100])
+    assert len(rows) > 400
+    seams = np.hypot(rows + 0.5 - 100, columns + 0.5 - 100)
+    assert seams.min() > 20 - 4
+    assert (drawn[590:610, 990:1010] == GREY).all()
+
+
+def test_horizontal_boxes_are_drawn_on_demand(tmp_path):
+    draw_preview(GreyScene(), turned(45), tmp_path / "p.png", 2000, boxes="horizontal")
+    draw_preview(GreyScene(), found(turned(45).boxes, 1.0), tmp_path / "b.png", 2000)
+    drawn = picture(tmp_path / "p.png")
+    assert (drawn == picture(tmp_path / "b.png")).all()
+    assert coloured(drawn)[600 - 51, 1000 + 40]
+    draw_preview(GreyScene(), turned(45), tmp_path / "t.png", 2000)
+    assert not coloured(picture(tmp_path / "t.png"))[600 - 51, 1000 + 40]
 
 
 def test_small_vehicles_keep_a_visible_outline(tmp_path):

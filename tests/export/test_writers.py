@@ -14,9 +14,11 @@ from pyogrio.errors import DataSourceError, FeatureError
 
 from geovehicle.errors import OutputError
 from geovehicle.export import writers
+from geovehicle.export.frame import FIELDS
 from geovehicle.export.writers import FORMATS, check_layer, check_target, write
 
 SUFFIXES = [*FORMATS, ".GPKG", ".SHP", ".GeoJSON"]
+MEASURES = ["length_m", "width_m", "azimuth_deg"]
 
 
 def layer(rows: int = 3, crs: int | None = 28992) -> gpd.GeoDataFrame:
@@ -25,6 +27,10 @@ def layer(rows: int = 3, crs: int | None = 28992) -> gpd.GeoDataFrame:
         "id": np.arange(1, rows + 1),
         "score": np.linspace(0.5, 0.9876, rows),
         "label": np.full(rows, "vehicle", object),
+        "label_score": np.linspace(0.25, 1, rows),
+        "length_m": np.full(rows, 4.5),
+        "width_m": np.full(rows, 2.0),
+        "azimuth_deg": np.full(rows, 90.0),
         "source": np.full(rows, "Übersicht.tif", object),
     }
     boxes = shapely.box(lefts, 463000, lefts + 4.5, 463002)
@@ -42,8 +48,11 @@ def test_a_layer_comes_back_as_it_was_written(tmp_path, suffix):
     write(frame, path)
     assert path.name in names(tmp_path)
     found = gpd.read_file(path)
+    if suffix.lower() == ".shp":
+        assert max(map(len, found.columns)) <= 10
+        found = found.rename(columns={"labelscore": "label_score", "azimuth": "azimuth_deg"})
     assert found.columns.tolist() == frame.columns.tolist()
-    for name in ("id", "score", "label", "source"):
+    for name in frame.columns.drop("geometry"):
         assert found[name].tolist() == frame[name].tolist()
     back = found.to_crs(frame.crs)
     assert (back.geometry.symmetric_difference(frame.geometry).area < 0.02).all()
@@ -59,8 +68,36 @@ def test_an_empty_layer_keeps_fields_and_crs(tmp_path, suffix):
     assert info["crs"] == ("EPSG:4326" if geographic else "EPSG:28992")
     if not geographic:  # GeoJSON has no place for them
         assert info["geometry_type"] == "Polygon"
-        assert info["fields"].tolist() == ["id", "score", "label", "source"]
-        assert info["ogr_types"] == ["OFTInteger64", "OFTReal", "OFTString", "OFTString"]
+        shapefile = suffix.lower() == ".shp"
+        short = {"label_score": "labelscore", "azimuth_deg": "azimuth"} if shapefile else {}
+        assert info["fields"].tolist() == [short.get(name, name) for name in FIELDS]
+        kinds = {"int64": "OFTInteger64", "float64": "OFTReal", "str": "OFTString"}
+        assert info["ogr_types"] == [kinds[kind] for kind in FIELDS.values()]
+
+
+@pytest.mark.parametrize("unknown", [1, 3])
+def test_what_is_not_known_is_null(tmp_path, unknown):
+    frame = layer()
+    frame.loc[: unknown - 1, MEASURES] = np.nan
+    for suffix in (".gpkg", ".geojson", ".shp"):
+        write(frame, tmp_path / f"out{suffix}")
+    with sqlite3.connect(tmp_path / "out.gpkg") as table:
+        for name in MEASURES:
+            nulls = f"SELECT count(*) FROM vehicles WHERE {name} IS NULL"  # noqa: S608
+            assert table.execute(nulls).fetchone() == (unknown,)
+    table.close()
+    features = json.loads((tmp_path / "out.geojson").read_text())["features"]
+    for number, feature in enumerate(features):
+        missing = [feature["properties"][name] is None for name in MEASURES]
+        assert missing == [number < unknown] * 3
+    shapes = gpd.read_file(tmp_path / "out.shp")
+    for name in ("length_m", "width_m", "azimuth"):
+        assert shapes[name].isna().sum() == unknown
+        assert shapes[name].dtype == np.float64
+        assert (
+            shapes[name].iloc[unknown:].tolist()
+            == frame.iloc[unknown:][{"azimuth": "azimuth_deg"}.get(name, name)].tolist()
+        )
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
@@ -95,6 +132,17 @@ def test_geojson_is_wgs84_and_counter_clockwise(tmp_path):
         assert all(shapely.LinearRing(ring).is_ccw for ring in rings)
         # the church tower of Amersfoort, origin of the Dutch grid
         assert np.min(rings[0], axis=0) == pytest.approx([5.387206, 52.155172], abs=1e-5)
+
+
+def test_azimuths_of_geojson_are_from_true_north(tmp_path):
+    # at 6.43 E, 48.1 N the grid of zone 32 lies 1.9 degrees to the east of north
+    frame = layer(crs=25832).assign(azimuth_deg=[0.0, 30.0, 179.0])
+    frame = frame.set_geometry(frame.translate(153600, 4869300))
+    write(frame, tmp_path / "out.geojson")
+    write(frame, tmp_path / "out.gpkg")
+    found = gpd.read_file(tmp_path / "out.geojson")
+    assert found["azimuth_deg"].tolist() == pytest.approx([178.1, 28.1, 177.1], abs=0.05)
+    assert gpd.read_file(tmp_path / "out.gpkg")["azimuth_deg"].tolist() == [0, 30, 179]
 
 
 def test_geojson_coordinates_are_precise_to_a_millimetre(tmp_path):
