@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from geovehicle.model.weights import DEFAULT
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import BoxesName, DetectSettings
 
 from .options import FiniteRange, options_of
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from geovehicle.data.coco import LabelledImage
     from geovehicle.export.report import Evaluation
@@ -56,7 +57,13 @@ VECTORS = {".gpkg", ".shp", ".geojson", ".fgb", ".kml"}
     type=FiniteRange(min=0, min_open=True),
     help="Ground sampling distance of images that do not tell theirs, metres.",
 )
-@options_of(DetectSettings, leave_out=("bands", "gsd"))
+@options_of(DetectSettings, leave_out=("bands", "gsd", "boxes"))
+@click.option(
+    "--boxes",
+    type=click.Choice(get_args(BoxesName)),
+    help="What is compared: vehicles as they lie, or horizontal boxes around them."
+    "  [default: oriented where labels and detectors have footprints]",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def command(
@@ -66,6 +73,7 @@ def command(
     output: Path | None,
     gsd: float | None,
     settings: DetectSettings,
+    boxes: BoxesName | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -81,10 +89,12 @@ def command(
         from geovehicle.export.report import check_report
 
         check_report(output, overwrite)
-    if predictions is None:
-        evaluation = _of_images(dataset, weights or (DEFAULT,), gsd, settings, as_json)
-    else:
+    if predictions is not None:
         evaluation = _of_layers(dataset, predictions, settings.score)
+    else:
+        with StatusLine(shown=not as_json) as line:
+            reports = partial(_reports, weights or (DEFAULT,), settings, boxes, line)
+            evaluation = _of_images(dataset, gsd, reports)
     if output is not None:
         from geovehicle.export.report import write_report
 
@@ -114,30 +124,32 @@ def _refuse_mixtures(dataset: Path, predictions: Path | None) -> None:
 
 
 def _of_images(
-    dataset: Path,
-    weights: Sequence[str],
-    gsd: float | None,
-    settings: DetectSettings,
-    quiet: bool,
+    dataset: Path, gsd: float | None, reports: Callable[[Sequence[LabelledImage]], list[Report]]
 ) -> Evaluation:
     from geovehicle.data.coco import read_coco
-    from geovehicle.engines.detectors import load_detector
     from geovehicle.export.report import Evaluation
 
     images = read_coco(dataset, gsd)
+    return Evaluation(dataset.name, _with_unique_names(reports(images)), images)
+
+
+def _reports(
+    weights: Sequence[str],
+    settings: DetectSettings,
+    boxes: BoxesName | None,
+    line: StatusLine,
+    images: Sequence[LabelledImage],
+) -> list[Report]:
+    from geovehicle.engines.detectors import load_detector
+    from geovehicle.evaluation import choose_boxes, evaluate
+
     for name in weights[1:]:  # told before the first has gone over the images
         load_detector(name, settings)
-    with StatusLine(shown=not quiet) as line:
-        reports = [_one(images, name, settings, line) for name in weights]
-    return Evaluation(dataset.name, _with_unique_names(reports), images)
-
-
-def _one(
-    images: Sequence[LabelledImage], weights: str, settings: DetectSettings, line: StatusLine
-) -> Report:
-    from geovehicle.evaluation import evaluate
-
-    return evaluate(images, weights, settings, _reporter(line, weights, len(images)))
+    boxes = choose_boxes(images, weights, boxes)
+    return [
+        evaluate(images, name, settings, _reporter(line, name, len(images)), boxes)
+        for name in weights
+    ]
 
 
 def _with_unique_names(reports: Sequence[Report]) -> list[Report]:
@@ -198,4 +210,23 @@ def _table(report: Report) -> str:
     groups = report.sources if len(report.sources) > 1 else {}
     rows = [(source or "-", *figures(metrics)) for source, metrics in groups.items()]
     table = plain(("source", *HEADER), [*rows, ("total", *figures(report.total))])
-    return f"{table}\nprecision, recall and F1 at a score of {report.score:g}, IoU 0.3"
+    compared = " of footprints" if report.boxes == "oriented" else ""
+    lines = [
+        table,
+        f"precision, recall and F1 at a score of {report.score:g}, IoU 0.3{compared}",
+        *_details(report),
+    ]
+    return "\n".join(lines)
+
+
+def _details(report: Report) -> Iterator[str]:
+    """Yield lines on footprints and types, where they were compared."""
+    from geovehicle.export.tables import footprint_figures, share
+
+    if report.footprints is not None:
+        _, middle, most, small, *sides = footprint_figures(report.footprints)
+        yield f"direction off by {middle} (median), {most} (95 %); {small} below 10°"
+        length, length_off, width, width_off = sides
+        yield f"length {length} (median), off by {length_off}; width {width}, off by {width_off}"
+    if report.confusion is not None:
+        yield f"types told right: {share(report.confusion.accuracy)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,10 @@ import numpy as np
 from affine import Affine
 from PIL import Image
 
-from geovehicle.engines.detectors import load_detector
+from geovehicle.engines.detectors import describe, load_detector
 from geovehicle.engines.local import Detector, search
 from geovehicle.errors import DatasetError
+from geovehicle.footprints import lengthwise, rectangles_of, straight
 from geovehicle.georeference import GeoGrid
 from geovehicle.matching import Overlaps
 from geovehicle.measurement import Measurement, by_image, by_size
@@ -28,10 +29,35 @@ if TYPE_CHECKING:
     from geovehicle.data.coco import LabelledImage
     from geovehicle.detections import Detections
     from geovehicle.measurement import Grouping
-    from geovehicle.metrics import Report
+    from geovehicle.metrics import Confusion, FootprintErrors, Report
+    from geovehicle.settings import BoxesName
+
+    Pair = tuple[LabelledImage, Detections]
 
 LOWEST_SCORE = 0.05
 """Detections below it do not enter the precision-recall curve."""
+
+NEARLY_ALL = 0.9
+"""Share of vehicles with footprints from which these are compared by default.  Labels have
+none for a vehicle that lies along the image's axes, which is its own box, nor for one that
+the edge of the image cuts."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What detections and labels are compared by.
+
+    Attributes
+    ----------
+    boxes : str
+        ``"oriented"`` for footprints, ``"horizontal"`` for the boxes around them.
+    labels : tuple of str
+        The names that the labels of the detections index; types of vehicle where
+        there are more than one.
+    """
+
+    boxes: BoxesName = "horizontal"
+    labels: tuple[str, ...] = ()
 
 
 def evaluate(
@@ -39,6 +65,7 @@ def evaluate(
     weights: str | Path = DEFAULT,
     settings: DetectSettings | None = None,
     on_image: Callable[[int], None] = lambda done: None,
+    boxes: BoxesName | None = None,
 ) -> Report:
     """Compare what a detector finds with the labels.
 
@@ -49,14 +76,18 @@ def evaluate(
     weights : str or Path
         The name of shipped weights or a checkpoint.
     settings : DetectSettings, optional
-        How the images are searched; ``score`` is that of the rates.
+        How the images are searched; ``score`` is that of the rates.  ``boxes`` does
+        not count here.
     on_image : callable
         Called after each image with the number of those that are done with.
+    boxes : str, optional
+        As :func:`choose_boxes` takes it.
 
     Raises
     ------
     DatasetError
-        If there is no image, or one cannot be read.
+        If there is no image, if one cannot be read, or if footprints are asked for
+        and the labels have none.
     CheckpointError
         If the weights cannot be used.
     SettingsError
@@ -65,12 +96,52 @@ def evaluate(
     if not images:
         raise DatasetError("the data set has no images; there is nothing to evaluate on")
     settings = settings or DetectSettings()
+    boxes = choose_boxes(images, [weights], boxes)
     score = settings.score
     lowest = LOWEST_SCORE if score is None else min(score, LOWEST_SCORE)
     detector = load_detector(weights, replace(settings, score=lowest))
     detections = predict(images, detector, settings, detector.info.gsd, on_image)
     threshold = detector.info.config.score_threshold if score is None else score
-    return report(images, detections, threshold, name_of(weights))
+    comparison = Comparison(boxes, detector.labels)
+    return report(images, detections, threshold, name_of(weights), comparison)
+
+
+def choose_boxes(
+    images: Sequence[LabelledImage],
+    weights: Sequence[str | Path],
+    asked: BoxesName | None = None,
+) -> BoxesName:
+    """Return what detectors are compared with labels by.
+
+    Parameters
+    ----------
+    images : sequence of LabelledImage
+        The data set.
+    weights : sequence of str or Path
+        Of all detectors that are to stand side by side.
+    asked : str, optional
+        What was asked for.  Footprints by default where nearly all vehicles and all
+        detectors have them, horizontal boxes otherwise.
+
+    Raises
+    ------
+    DatasetError
+        If footprints are asked for and no vehicle has one.
+    CheckpointError
+        If weights cannot be used.
+    """
+    known = np.concatenate([np.empty(0, bool), *(image.oriented for image in images)])
+    if asked == "oriented" and not known.any():
+        raise DatasetError(
+            "no vehicle of the data set has a footprint (a segmentation of four corners);"
+            " leave out --boxes oriented"
+        )
+    if asked is not None:
+        return asked
+    if known.sum() < max(1, NEARLY_ALL * len(known)):
+        return "horizontal"
+    told = all(getattr(describe(one).config, "oriented", False) for one in weights)
+    return "oriented" if told else "horizontal"
 
 
 def name_of(weights: str | Path) -> str:
@@ -85,7 +156,11 @@ def name_of(weights: str | Path) -> str:
 
 
 def report(
-    images: Sequence[LabelledImage], detections: Sequence[Detections], score: float, name: str = ""
+    images: Sequence[LabelledImage],
+    detections: Sequence[Detections],
+    score: float,
+    name: str = "",
+    comparison: Comparison = Comparison(),
 ) -> Report:
     """Return the figures of detections, in the pixels of their images.
 
@@ -99,40 +174,81 @@ def report(
         Lowest score of the detections that the rates count.
     name : str
         Of the detector.
+    comparison : Comparison
+        What is compared, and what the labels of the detections mean.
     """
-    parts = [
-        Overlaps.of_boxes(found.boxes, found.scores, image.boxes, image.ignore)
-        for image, found in zip(images, detections, strict=True)
-    ]
+    pairs = list(zip(images, detections, strict=True))
+    oriented = comparison.boxes == "oriented"
+    overlaps = Overlaps.concatenate([_overlaps(*pair, oriented) for pair in pairs])
     types = [kind for image in images for kind in (image.types or [""] * len(image.boxes))]
-    measurement = Measurement(Overlaps.concatenate(parts), score, LOWEST_SCORE)
-    figures = measurement.report(name, _groupings(images, detections), types, len(images))
-    return replace(figures, detections=tuple(detections))
+    measurement = Measurement(overlaps, score, LOWEST_SCORE)
+    figures = measurement.report(name, _groupings(pairs, oriented), types, len(images))
+    return replace(
+        figures,
+        detections=tuple(detections),
+        labels=comparison.labels,
+        boxes=comparison.boxes,
+        footprints=_footprint_errors(measurement, pairs) if oriented else None,
+        confusion=_confusion(measurement, types, detections, comparison.labels),
+    )
 
 
-def _groupings(
-    images: Sequence[LabelledImage], detections: Sequence[Detections]
-) -> dict[str, Grouping]:
-    counts = [len(found) for found in detections], [len(image.boxes) for image in images]
+def _overlaps(image: LabelledImage, found: Detections, oriented: bool) -> Overlaps:
+    if oriented:
+        return Overlaps.of_footprints(found, image.footprints, image.oriented, image.ignore)
+    return Overlaps.of_boxes(found.boxes, found.scores, image.boxes, image.ignore)
+
+
+def _groupings(pairs: Sequence[Pair], oriented: bool) -> dict[str, Grouping]:
+    counts = [len(found) for _, found in pairs], [len(image.boxes) for image, _ in pairs]
     names = {
-        "sources": [image.source for image in images],
-        "scenes": [image.scene for image in images],
+        "sources": [image.source for image, _ in pairs],
+        "scenes": [image.scene for image, _ in pairs],
     }
     told = {kind: by_image(of, *counts) for kind, of in names.items() if any(of)}
-    metres = [
-        [longest_sides(found.boxes) * image.gsd, longest_sides(image.boxes) * image.gsd]
-        for image, found in zip(images, detections, strict=True)
-    ]
-    found, labelled = (np.concatenate([np.empty(0), *part]) for part in zip(*metres, strict=True))
-    return told | {"sizes": by_size(found, labelled)}
+    found, labelled = [np.empty(0)], [np.empty(0)]
+    for image, one in pairs:
+        outlines = one.outlines if oriented else straight(one.boxes)
+        truth = image.footprints if oriented else straight(image.boxes)
+        found.append(longest_sides(outlines) * image.gsd)
+        labelled.append(longest_sides(truth) * image.gsd)
+    return told | {"sizes": by_size(np.concatenate(found), np.concatenate(labelled))}
 
 
-def longest_sides(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the longer side of each box, shape (N, 4): the size that classes go by.
+def longest_sides(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the longer side, shape (N,), of footprints, shape (N, 4, 2): the size of a vehicle.
 
-    It depends little on the heading: a car of 4.5 m is in a box of 4.4 to 4.8 m.
+    That of the box around it is nearly the same for a car, of 4.5 m in a box of 4.4 to
+    4.8 m, and up to a fifth shorter for a bus that stands diagonally.
     """
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0.0))
+    return np.asarray(rectangles_of(corners)[:, 2:4].max(axis=1, initial=0.0))
+
+
+def _footprint_errors(measurement: Measurement, pairs: Sequence[Pair]) -> FootprintErrors | None:
+    """Return how far footprints are off, in metres, if the detector tells any."""
+    if all(found.footprints is None for _, found in pairs):
+        return None
+    told, labelled = [np.empty((0, 5))], [np.empty((0, 5))]
+    for image, found in pairs:
+        in_metres = [image.gsd] * 4 + [1.0]
+        truth = lengthwise(rectangles_of(image.footprints)) * in_metres
+        truth[~image.oriented] = np.nan
+        told.append(rectangles_of(found.outlines) * in_metres)
+        labelled.append(truth)
+    return measurement.footprint_errors(np.concatenate(told), np.concatenate(labelled))
+
+
+def _confusion(
+    measurement: Measurement,
+    types: Sequence[str],
+    detections: Sequence[Detections],
+    labels: tuple[str, ...],
+) -> Confusion | None:
+    """Return which types were told, if labels and detector tell any."""
+    if len(labels) < 2 or not any(types):
+        return None
+    told = [labels[label] for found in detections for label in found.labels.tolist()]
+    return measurement.confusion(told, types, labels)
 
 
 def predict(
@@ -159,7 +275,6 @@ def predict(
         pixels = np.asarray(picture).transpose(2, 0, 1)
         grid = GeoGrid(width, height, Affine.identity(), None)
         scene = search(ArraySource(image.path.name, pixels, grid), detector, settings, gsd)
-        scale = np.array([image.width / width, image.height / height] * 2)
-        found.append(replace(scene.detections, boxes=scene.detections.boxes * scale))
+        found.append(scene.detections.scale(image.width / width, image.height / height))
         on_image(done)
     return found

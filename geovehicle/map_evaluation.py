@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,8 @@ def evaluate_layers(
         finds.  Where ``ignore`` is true or not 0, a feature is neither to be found
         nor to be called false.  ``type`` may tell the type of vehicle.
     predictions : GeoDataFrame
-        Polygons, with a ``score`` or without, which is a score of 1.
+        Polygons, with a ``score`` or without, which is a score of 1.  ``label`` may
+        tell the type of vehicle: where one of its values is a type of the truth.
     score : float, optional
         Lowest score of the predictions that the rates count; all by default.
     name : str
@@ -65,10 +67,12 @@ def evaluate_layers(
     groupings = {}
     if truth.crs is not None and (vehicles.geom_type != "Point").all():
         groupings["sizes"] = by_size(_lengths(polygons), _lengths(_shapes(vehicles)))
-    kinds = vehicles.get("type", [])
-    types = [kind if isinstance(kind, str) else "" for kind in kinds]
+    types, labels = _texts(vehicles, "type"), _texts(predictions, "label")
     measurement = Measurement(overlaps, scores.min(initial=0.0) if score is None else score)
-    return measurement.report(name, groupings, types)
+    report = measurement.report(name, groupings, types)
+    if not any(set(types) & set(labels)):
+        return report
+    return replace(report, confusion=measurement.confusion(labels, types))
 
 
 def _with_geometries(
@@ -117,6 +121,12 @@ def _numbers(frame: gpd.GeoDataFrame, name: str, default: float) -> NDArray[np.f
         return np.asarray(frame[name].astype(object).astype(float), np.float64)
     except (TypeError, ValueError) as error:
         raise DatasetError(f"the field {name} is not numeric; make it a number") from error
+
+
+def _texts(frame: gpd.GeoDataFrame, name: str) -> list[str]:
+    """Return a field as texts, empty where there is none."""
+    values = frame[name] if name in frame else [""] * len(frame)
+    return [value if isinstance(value, str) else "" for value in values]
 
 
 def _shapes(frame: gpd.GeoDataFrame) -> NDArray[np.object_]:

@@ -1,7 +1,7 @@
 """Which detection found which vehicle: one to one, the best score first.
 
 What lies on an ignore region counts neither way.  The rules are those of the COCO
-evaluation [1]_, on boxes in pixels or on polygons in a CRS.
+evaluation [1]_, on boxes or footprints in pixels or on polygons in a CRS.
 
 References
 ----------
@@ -18,11 +18,14 @@ import numpy as np
 import shapely
 
 from geovehicle.detections import box_iou
+from geovehicle.footprints import boxes_of, footprint_iou, polygons_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from geovehicle.detections import Detections
 
 FALSE, IGNORED = -1, -2
 """What :meth:`Overlaps.assign` says of detections without a vehicle."""
@@ -85,8 +88,45 @@ class Overlaps:
         sides -= np.maximum(boxes[on[0], :2], ignore[on[1], :2])
         areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
         covered = _largest(on[0], sides.clip(0).prod(axis=1), areas)
-        real = ious > 0
-        return cls(scores.astype(np.float64), len(truth), pairs[:, real], ious[real], covered)
+        return cls._of_pairs(scores, len(truth), pairs, ious, covered)
+
+    @classmethod
+    def of_footprints(
+        cls,
+        found: Detections,
+        truth: NDArray[np.float64],
+        oriented: NDArray[np.bool_],
+        ignore: NDArray[np.float64],
+    ) -> Overlaps:
+        """Compare footprints of one pixel space.
+
+        Where a vehicle's footprint is not known, its horizontal box is compared with
+        that of the detection.  Of a detection at the edge of the image, what is in
+        its box counts as its area on ignore boxes.
+
+        Parameters
+        ----------
+        found : Detections
+            Without footprints, their boxes stand in for them.
+        truth : ndarray, shape (V, 4, 2)
+            The corners of the vehicles, or of the boxes around them.
+        oriented : ndarray of bool, shape (V,)
+            Whether the corners are those of the footprint.
+        ignore : ndarray, shape (I, 4)
+            The ignore boxes: x1, y1, x2, y2.
+        """
+        shapes = polygons_of(found.outlines)
+        first, second = pairs = _touching(shapes, polygons_of(truth))
+        ious = box_iou(found.boxes[first], boxes_of(truth)[second])
+        known = oriented[second]
+        first, second = pairs[:, known]
+        ious[known] = footprint_iou(found.outlines[first], truth[second])
+        regions = shapely.box(*ignore.T)
+        on = _touching(shapes, regions)
+        near = np.unique(on[0])
+        shapes[near] = shapely.intersection(shapes[near], shapely.box(*found.boxes[near].T))
+        covered = _largest(on[0], _common(shapes, regions, on), shapely.area(shapes))
+        return cls._of_pairs(found.scores, len(truth), pairs, ious, covered)
 
     @classmethod
     def of_polygons(
@@ -116,8 +156,19 @@ class Overlaps:
         ious = common / np.maximum(union, SMALLEST_AREA)
         on = _touching(polygons, ignore)
         covered = _largest(on[0], _common(polygons, ignore, on), areas)
+        return cls._of_pairs(scores, len(truth), pairs, ious, covered)
+
+    @classmethod
+    def _of_pairs(
+        cls,
+        scores: NDArray[np.floating],
+        vehicles: int,
+        pairs: NDArray[np.intp],
+        ious: NDArray[np.float64],
+        covered: NDArray[np.float64],
+    ) -> Overlaps:
         real = ious > 0
-        return cls(scores.astype(np.float64), len(truth), pairs[:, real], ious[real], covered)
+        return cls(scores.astype(np.float64), vehicles, pairs[:, real], ious[real], covered)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Overlaps]) -> Overlaps:

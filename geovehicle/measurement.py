@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geovehicle.matching import Matches, Overlaps
-from geovehicle.metrics import IOUS, Curves, Found, Metrics, Report
+from geovehicle.metrics import IOUS, Confusion, Curves, FootprintErrors, Found, Metrics, Report
 from geovehicle.settings import PAPER
 
 if TYPE_CHECKING:
@@ -163,10 +163,46 @@ class Measurement:
             for number, name in enumerate(grouping.names)
         }
 
+    def true_matches(self) -> NDArray[np.intp]:
+        """Return the true detections that reach the score, and their vehicles, (2, M)."""
+        assigned = self.assigned(PAPER.evaluation_iou)
+        true = np.flatnonzero((assigned >= 0) & (self.overlaps.scores >= self.score))
+        return np.stack([true, assigned[true]])
+
+    def footprint_errors(
+        self, found: NDArray[np.float64], truth: NDArray[np.float64]
+    ) -> FootprintErrors:
+        """Return how far the true detections are off.
+
+        Parameters
+        ----------
+        found, truth : ndarray, shape (N, 5) and (V, 5)
+            Rectangles (see :mod:`geovehicle.footprints`) of the detections and the
+            vehicles, lengths in metres; nan where a footprint is not known.
+        """
+        detections, vehicles = self.true_matches()
+        pairs = np.stack([found[detections], truth[vehicles]])
+        return FootprintErrors.of(*pairs[:, np.isfinite(pairs).all(axis=(0, 2))])
+
+    def confusion(
+        self, told: Sequence[str], types: Sequence[str], names: Sequence[str] = ()
+    ) -> Confusion:
+        """Return which types were told of which vehicles.
+
+        Parameters
+        ----------
+        told, types : sequence of str
+            Of the detections and of the vehicles, empty where it is not known.
+        names : sequence of str
+            The types that the detector tells.
+        """
+        detections, vehicles = self.true_matches()
+        labelled = [types[vehicle] for vehicle in vehicles.tolist()]
+        return Confusion.of(labelled, [told[index] for index in detections.tolist()], names)
+
     def by_type(self, types: Sequence[str]) -> dict[str, Found]:
         """Return how many vehicles of each type were found; nothing where none is told."""
-        assigned = self.assigned(PAPER.evaluation_iou)
-        found = assigned[(assigned >= 0) & (self.overlaps.scores >= self.score)]
+        _, found = self.true_matches()
         of_vehicle = np.array(types, dtype=object)
         return {
             kind: Found(int((of_vehicle[found] == kind).sum()), int((of_vehicle == kind).sum()))

@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from geovehicle.footprints import turn_between
 from geovehicle.matching import FALSE, RECALL_POINTS, Matches, Rates
 from geovehicle.settings import PAPER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from numpy.typing import NDArray
 
     from geovehicle.detections import Detections
+    from geovehicle.settings import BoxesName
 
 IOUS = tuple(n / 10 for n in range(1, 10))
 """The overlaps of the curves of recall and precision, as in the paper's Figure 4."""
+
+SMALL_TURN = 10.0
+"""Degrees; how many directions are off by less is counted."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +59,7 @@ class Metrics:
         """Return the figures for JSON: None for what is not defined."""
         rates = self.rates
         derived = {"precision": rates.precision, "recall": rates.recall, "f1": rates.f1}
-        figures = asdict(self) | {"rates": asdict(rates) | derived}
-        undefined = [name for name, value in figures.items() if value != value]
-        return figures | dict.fromkeys(undefined)
+        return _defined(asdict(self) | {"rates": asdict(rates) | derived})
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +102,124 @@ class Found:
         return self.found / self.vehicles if self.vehicles else 1.0
 
 
+@dataclass(frozen=True)
+class FootprintErrors:
+    """How far the footprints of true detections are off, at the score and IoU in force.
+
+    Without a vehicle, all but the first figure are nan.
+
+    Attributes
+    ----------
+    vehicles : int
+        How many were compared: found, and with a footprint of their own.
+    turn_median, turn_95 : float
+        The median and the 95th percentile of the angles between the directions told
+        and labelled, degrees from 0 to 90: which end is the front does not count.
+    small_turns : float
+        The share of the angles below :data:`SMALL_TURN`.
+    length_bias, width_bias : float
+        The median of what is told less what is labelled, metres.
+    length_error, width_error : float
+        The median of the same without its sign, metres.
+    """
+
+    vehicles: int
+    turn_median: float
+    turn_95: float
+    small_turns: float
+    length_bias: float
+    length_error: float
+    width_bias: float
+    width_error: float
+
+    @classmethod
+    def of(cls, found: NDArray[np.float64], truth: NDArray[np.float64]) -> FootprintErrors:
+        """Compare pairs of rectangles.
+
+        Parameters
+        ----------
+        found, truth : ndarray, shape (N, 5)
+            Rectangles (see :mod:`geovehicle.footprints`), lengths in metres, angles in
+            radians.
+        """
+        if not len(found):
+            return cls(0, *[np.nan] * 7)
+        turns = np.degrees(turn_between(found[:, 4], truth[:, 4]))
+        off = found[:, 2:4] - truth[:, 2:4]
+        bias, error = np.median(off, axis=0).tolist(), np.median(np.abs(off), axis=0).tolist()
+        return cls(
+            vehicles=len(found),
+            turn_median=float(np.median(turns)),
+            turn_95=float(np.percentile(turns, 95)),
+            small_turns=float((turns < SMALL_TURN).mean()),
+            length_bias=bias[0],
+            length_error=error[0],
+            width_bias=bias[1],
+            width_error=error[1],
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON: None for what is not defined."""
+        return _defined(asdict(self))
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Which types were told of the vehicles that were found, at the score and IoU in force.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The types, T.
+    counts : tuple of tuple of int
+        T x T: vehicles by their labelled type (rows) and the type told (columns).
+    """
+
+    names: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(
+        cls, labelled: Sequence[str], told: Sequence[str], names: Sequence[str] = ()
+    ) -> Confusion:
+        """Count pairs of types.
+
+        Parameters
+        ----------
+        labelled, told : sequence of str
+            The types of each vehicle; those of which one is empty do not count.
+        names : sequence of str
+            The types to begin with; others that occur follow by name.
+        """
+        pairs = [pair for pair in zip(labelled, told, strict=True) if all(pair)]
+        others = {name for pair in pairs for name in pair} - set(names)
+        number = {name: index for index, name in enumerate([*names, *sorted(others)])}
+        counts = np.zeros((len(number), len(number)), np.intp)
+        places = np.array([[number[name] for name in pair] for pair in pairs], np.intp)
+        np.add.at(counts, tuple(places.reshape(-1, 2).T), 1)
+        return cls(tuple(number), tuple(map(tuple, counts.tolist())))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the vehicles whose type was told right; nan where there are none."""
+        counts = np.array(self.counts).reshape(len(self.names), len(self.names))
+        total = counts.sum()
+        return float(counts.trace() / total) if total else np.nan
+
+    @property
+    def recall(self) -> dict[str, float]:
+        """The same share of each labelled type; nan where none was found."""
+        return {
+            name: row[index] / sum(row) if sum(row) else np.nan
+            for index, (name, row) in enumerate(zip(self.names, self.counts, strict=True))
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON: None for what is not defined."""
+        figures = asdict(self) | {"accuracy": self.accuracy}
+        return _defined(figures) | {"recall": _defined(self.recall)}
+
+
 @dataclass(frozen=True, eq=False)
 class Report:
     """The figures of one detector on one data set, at one score.
@@ -123,6 +246,15 @@ class Report:
         Shape (N,), float64, of the detections.
     detections : tuple of Detections
         Of each image, in its pixels; none where the data set has no images.
+    labels : tuple of str
+        What the labels of the detections mean; none where it is not told.
+    boxes : str, optional
+        Whether ``"oriented"`` footprints or ``"horizontal"`` boxes were compared; None
+        where layers were.
+    footprints : FootprintErrors, optional
+        Where both the labels and the detector tell footprints, and they were compared.
+    confusion : Confusion, optional
+        Where both the labels and the detector tell types.
     """
 
     name: str
@@ -134,6 +266,10 @@ class Report:
     assigned: NDArray[np.intp] = field(repr=False)
     scores: NDArray[np.float64] = field(repr=False)
     detections: tuple[Detections, ...] = field(default=(), repr=False)
+    labels: tuple[str, ...] = ()
+    boxes: BoxesName | None = None
+    footprints: FootprintErrors | None = None
+    confusion: Confusion | None = None
 
     @property
     def sources(self) -> dict[str, Metrics]:
@@ -166,9 +302,17 @@ class Report:
             "name": self.name,
             "score": self.score,
             "iou": PAPER.evaluation_iou,
+            "boxes": self.boxes,
             "recommended_score": self.total.best_score,
             "total": self.total.as_dict(),
             **groups,
             "types": types,
+            "confusion": self.confusion and self.confusion.as_dict(),
+            "footprints": self.footprints and self.footprints.as_dict(),
             "curves": self.curves.as_dict(),
         }
+
+
+def _defined(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return figures with None in place of nan."""
+    return {name: None if value != value else value for name, value in figures.items()}

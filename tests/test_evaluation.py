@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from PIL import Image
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
 from geovehicle.errors import DatasetError
-from geovehicle.evaluation import evaluate, name_of, predict, report
+from geovehicle.evaluation import Comparison, choose_boxes, evaluate, name_of, predict, report
+from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.matching import FALSE, IGNORED, Rates
-from geovehicle.metrics import Found
+from geovehicle.metrics import Confusion, Found
 from geovehicle.settings import DetectSettings
 
 CAR = [0.0, 0.0, 40.0, 20.0]
@@ -96,6 +98,150 @@ def test_report_tells_types() -> None:
     assert result.types == {"bus": Found(0, 1), "car": Found(1, 1)}
 
 
+ORIENTED = Comparison("oriented")
+
+
+def lying(*rectangles: tuple[float, float, float, float, float]) -> np.ndarray:
+    """Return the footprints of rectangles: x, y, length, width, degrees."""
+    return corners_of(np.array([(*four, np.radians(angle)) for *four, angle in rectangles]))
+
+
+def outlined(footprints: np.ndarray, **more: object) -> LabelledImage:
+    known = {"footprints": footprints, "oriented": np.ones(len(footprints), bool)}
+    return replace(labelled([]), boxes=boxes_of(footprints), **known, **more)
+
+
+def told(
+    footprints: np.ndarray, scores: list[float], labels: list[int] | None = None
+) -> Detections:
+    numbers = np.array([0] * len(scores) if labels is None else labels)
+    return Detections(boxes_of(footprints), np.array(scores), numbers, footprints)
+
+
+def test_footprints_are_compared_on_request() -> None:
+    # a neighbour in a diagonal car park: the boxes share much, the footprints nothing
+    image, neighbour = outlined(lying((50, 50, 46, 18, 45))), lying((70, 50, 46, 18, 45))
+    horizontal = report([image], [told(neighbour, [0.9])], 0.5)
+    oriented = report([image], [told(neighbour, [0.9])], 0.5, "", ORIENTED)
+    assert (horizontal.boxes, horizontal.total.rates) == ("horizontal", Rates(1, 1, 1))
+    assert (oriented.boxes, oriented.total.rates) == ("oriented", Rates(0, 1, 1))
+    assert horizontal.footprints is None
+    assert oriented.footprints is not None
+    assert oriented.footprints.vehicles == 0
+
+
+def test_errors_of_footprints_are_in_metres_and_degrees() -> None:
+    fine = outlined(lying((50, 50, 45, 19, 30)), gsd=0.1)
+    coarse = outlined(lying((50, 50, 60, 12, -80), (150, 50, 24, 10, 0)), gsd=0.2)
+    detections = [
+        told(lying((50, 50, 46, 19, 34)), [0.9]),
+        told(lying((51, 50, 63, 12, 98), (150, 50, 24, 9, 0)), [0.9, 0.8]),
+    ]
+    errors = report([fine, coarse], detections, 0.5, "", ORIENTED).footprints
+    assert errors is not None
+    assert errors.vehicles == 3
+    assert errors.turn_median == pytest.approx(2)
+    assert errors.small_turns == 1
+    assert (errors.length_bias, errors.length_error) == pytest.approx((0.1, 0.1))
+    assert (errors.width_bias, errors.width_error) == pytest.approx((0.0, 0.0), abs=1e-9)
+
+
+def test_a_labelled_outline_may_begin_at_any_corner() -> None:
+    footprint = lying((50, 50, 46, 18, 45))
+    image = outlined(np.roll(footprint, 1, axis=1))
+    errors = report([image], [told(footprint, [0.9])], 0.5, "", ORIENTED).footprints
+    assert errors is not None
+    assert errors.turn_95 == pytest.approx(0, abs=1e-6)
+    assert errors.length_error == pytest.approx(0)
+
+
+def test_a_detector_of_boxes_has_no_errors_of_footprints() -> None:
+    image = outlined(lying((50, 50, 46, 18, 45)))
+    result = report([image], [found((list(image.boxes[0]), 0.9))], 0.5, "", ORIENTED)
+    assert result.footprints is None
+    assert result.total.ap30 == pytest.approx(1.0)  # 46 * 18 of a box of 45 * 45
+
+
+def test_labels_that_are_boxes_are_none_of_the_footprints_that_are_compared() -> None:
+    image = replace(outlined(lying((50, 50, 46, 18, 40))), oriented=np.array([False]))
+    result = report([image], [told(image.footprints, [0.9])], 0.5, "", ORIENTED)
+    assert result.total.rates == Rates(1, 1, 1)
+    assert result.footprints is not None
+    assert result.footprints.vehicles == 0
+
+
+def test_a_size_is_that_of_what_is_compared() -> None:
+    bus = lying((60, 60, 100, 25, 45))  # its box is 8.8 m long
+    sizes = {}
+    for boxes in ("oriented", "horizontal"):
+        result = report([outlined(bus)], [told(bus, [0.9])], 0.5, "", Comparison(boxes))
+        sizes[boxes] = result.groups["sizes"]
+    assert sizes["oriented"]["from 9 m"].rates == Rates(1, 1, 1)
+    assert sizes["horizontal"]["6 to 9 m"].rates == Rates(1, 1, 1)
+
+
+def test_types_are_compared_where_both_tell_them() -> None:
+    images = [replace(labelled([CAR, moved(100)]), types=("car", "bus")), labelled([CAR])]
+    detections = [
+        replace(found((CAR, 0.9), (moved(100), 0.8)), labels=np.array([0, 1])),
+        found((CAR, 0.9)),
+    ]
+    types = Comparison(labels=("car", "van"))
+    result = report(images, detections, 0.5, "", types)
+    assert result.labels == ("car", "van")
+    assert result.confusion == Confusion(("car", "van", "bus"), ((1, 0, 0), (0, 0, 0), (0, 1, 0)))
+    assert report(images, detections, 0.5, "", Comparison(labels=("vehicle",))).confusion is None
+    plain = [replace(image, types=()) for image in images]
+    assert report(plain, detections, 0.5, "", types).confusion is None
+
+
+@pytest.fixture
+def oriented_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every detector tell footprints, but for one that is called hog."""
+
+    def describe(weights: str) -> SimpleNamespace:
+        config = SimpleNamespace() if weights == "hog" else SimpleNamespace(oriented=True)
+        return SimpleNamespace(config=config)
+
+    monkeypatch.setattr("geovehicle.evaluation.describe", describe)
+
+
+@pytest.mark.usefixtures("oriented_weights")
+def test_footprints_are_compared_where_labels_and_detectors_have_them() -> None:
+    image = outlined(lying(*[(50, 50, 46, 18, 45)] * 10))
+    nearly = replace(image, oriented=np.arange(10) > 0)
+    partly = replace(image, oriented=np.arange(10) > 1)
+    assert choose_boxes([image], ["mine"]) == "oriented"
+    assert choose_boxes([nearly, labelled([])], ["mine"]) == "oriented"
+    assert choose_boxes([partly], ["mine"]) == "horizontal"
+    assert choose_boxes([labelled([CAR])], ["mine"]) == "horizontal"
+    assert choose_boxes([labelled([])], ["mine"]) == "horizontal"
+    assert choose_boxes([image], ["mine", "hog"]) == "horizontal"
+
+
+@pytest.mark.usefixtures("oriented_weights")
+def test_what_is_asked_for_is_compared_if_there_is_any() -> None:
+    image = outlined(lying((50, 50, 46, 18, 45)))
+    assert choose_boxes([image], ["mine"], "horizontal") == "horizontal"
+    assert choose_boxes([image, labelled([CAR])], ["hog"], "oriented") == "oriented"
+    with pytest.raises(DatasetError, match="no vehicle of the data set has a footprint"):
+        choose_boxes([labelled([CAR])], ["mine"], "oriented")
+
+
+def test_evaluate_compares_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    footprint = lying((50, 50, 46, 18, 45))
+    info = SimpleNamespace(gsd=0.1, config=SimpleNamespace(oriented=True, score_threshold=0.5))
+    detector = SimpleNamespace(info=info, labels=("car", "bus"))
+    monkeypatch.setattr("geovehicle.evaluation.describe", lambda _: info)
+    monkeypatch.setattr("geovehicle.evaluation.load_detector", lambda *_: detector)
+    monkeypatch.setattr("geovehicle.evaluation.predict", lambda *_: [told(footprint, [0.9], [1])])
+    images = [outlined(footprint, types=("car",))]
+    result = evaluate(images, "mine")
+    assert (result.boxes, result.labels) == ("oriented", ("car", "bus"))
+    assert result.confusion == Confusion(("car", "bus"), ((0, 1), (0, 0)))
+    assert evaluate(images, "mine", boxes="horizontal").boxes == "horizontal"
+
+
 @pytest.mark.parametrize(
     ("weights", "name"),
     [
@@ -121,11 +267,13 @@ def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:
         seen.extend(patch.pixels.shape for patch in patches)
         rows, columns = np.nonzero(patches[0].pixels[0] > 127)
         box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-        return [found((box, 0.9))]
+        one = found((box, 0.9))
+        return [replace(one, footprints=one.outlines)]
 
     (result,) = predict([image], bright, DetectSettings(), gsd=0.10)
     assert seen == [(3, 50, 100)]
     np.testing.assert_allclose(result.boxes, [[60, 20, 100, 40]])
+    np.testing.assert_allclose(boxes_of(result.footprints), [[60, 20, 100, 40]])
 
 
 def test_an_empty_data_set_is_told() -> None:

@@ -10,7 +10,7 @@ import shapely
 from geovehicle.errors import DatasetError, GeoreferenceError
 from geovehicle.map_evaluation import evaluate_layers
 from geovehicle.matching import Rates
-from geovehicle.metrics import Found
+from geovehicle.metrics import Confusion, Found
 
 RD = "EPSG:28992"
 WEST, SOUTH = 130_000.0, 455_000.0
@@ -60,6 +60,21 @@ def test_what_is_to_be_ignored_counts_neither_way(ignore: list[Any]) -> None:
     report = evaluate_layers(truth, layer(car(0), car(10)))
     assert report.total.rates == Rates(1, 1, 1)
     assert report.types == {"car": Found(1, 1)}
+
+
+def test_types_are_compared_where_both_layers_tell_them() -> None:
+    truth = layer(car(0), car(10), car(20), type=["car", "van", None])
+    predictions = layer(car(0), car(10), car(20), label=["car", "car", "van"])
+    assert evaluate_layers(truth, predictions).confusion == Confusion(
+        ("car", "van"), ((1, 0), (1, 0))
+    )
+
+
+@pytest.mark.parametrize("labels", [{}, {"label": ["vehicle"]}, {"label": [None]}, {"label": [1]}])
+def test_without_types_in_both_layers_none_are_compared(labels: dict[str, Any]) -> None:
+    report = evaluate_layers(layer(car(0), type=["car"]), layer(car(0), **labels))
+    assert report.confusion is None
+    assert evaluate_layers(layer(car(0)), layer(car(0), label=["car"])).confusion is None
 
 
 def test_without_scores_every_prediction_counts_alike() -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from geovehicle.detections import Detections
+from geovehicle.footprints import boxes_of, corners_of, polygons_of, straight
 from geovehicle.matching import FALSE, IGNORED, Matches, Overlaps, Rates
 
 if TYPE_CHECKING:
@@ -118,6 +120,87 @@ def test_a_point_is_found_by_the_polygon_around_it() -> None:
     assert result.assign(0.9).tolist() == [0, FALSE]
     ignored = Overlaps.of_polygons(polygons, np.array([0.5, 0.9]), none, points)
     assert ignored.assign(0.9).tolist() == [IGNORED, FALSE]
+
+
+def lying(*rectangles: list[float]) -> NDArray[np.float64]:
+    """Return the footprints of rectangles: x, y, length, width, degrees."""
+    numbers = np.array(rectangles, float).reshape(-1, 5)
+    numbers[:, 4] = np.radians(numbers[:, 4])
+    return corners_of(numbers)
+
+
+def told(footprints: NDArray[np.float64], scores: Any) -> Detections:
+    return Detections(boxes_of(footprints), scores, np.zeros(len(footprints)), footprints)
+
+
+def by_footprints(
+    found: Detections, truth: NDArray[np.float64], ignore: NDArray[np.float64] = NONE
+) -> Overlaps:
+    return Overlaps.of_footprints(found, truth, np.ones(len(truth), bool), ignore)
+
+
+def random_footprints(
+    rng: np.random.Generator, count: int, reach: float = 400
+) -> NDArray[np.float64]:
+    sides = rng.uniform((25, 10), (60, 25), (count, 2))
+    centres, angles = rng.uniform(0, reach, (count, 2)), rng.uniform(-90, 90, (count, 1))
+    return lying(*np.hstack([centres, sides, angles]).tolist())
+
+
+def test_straight_footprints_are_compared_as_boxes_are() -> None:
+    rng = np.random.default_rng(0)
+    corner = rng.uniform(0, 60, (80, 2))
+    boxes = np.hstack([corner, corner + rng.uniform(5, 20, (80, 2))])
+    scores = rng.uniform(size=40).astype(np.float32)
+    plain = Overlaps.of_boxes(boxes[:40], scores, boxes[40:70], boxes[70:])
+    found = Detections(boxes[:40], scores, np.zeros(40))
+    ours = by_footprints(found, straight(boxes[40:70]), boxes[70:])
+    for iou in (0.1, 0.3, 0.5):
+        assert ours.assign(iou).tolist() == plain.assign(iou).tolist()
+    np.testing.assert_allclose(np.sort(ours.ious), np.sort(plain.ious))
+    np.testing.assert_allclose(ours.covered, plain.covered, atol=1e-12)
+
+
+def test_footprints_are_compared_as_polygons_are() -> None:
+    rng = np.random.default_rng(0)
+    found, truth = random_footprints(rng, 150), random_footprints(rng, 150)
+    corner = rng.uniform(0, 400, (20, 2))
+    ignore = np.hstack([corner, corner + 50])
+    scores = rng.uniform(size=150).astype(np.float32)
+    ours = by_footprints(told(found, scores), truth, ignore)
+    shapes = [polygons_of(found), polygons_of(truth), shapely.box(*ignore.T)]
+    polygons = Overlaps.of_polygons(shapes[0], scores, *shapes[1:])
+    assert len(ours.ious) > 100
+    np.testing.assert_allclose(np.sort(ours.ious), np.sort(polygons.ious))
+    np.testing.assert_allclose(ours.covered, polygons.covered, atol=1e-9)
+    assert ours.assign(0.2).tolist() == polygons.assign(0.2).tolist()
+
+
+def test_neighbours_in_a_diagonal_car_park_are_no_match_for_each_other() -> None:
+    first, second = lying([50, 50, 46, 18, 45]), lying([70, 50, 46, 18, 45])
+    detections = told(first, [0.9])
+    assert by_footprints(detections, second).ious.max(initial=0) < 0.1
+    boxes = Overlaps.of_boxes(detections.boxes, detections.scores, boxes_of(second), NONE)
+    assert boxes.ious.max() > 0.3
+
+
+def test_a_vehicle_without_a_footprint_is_compared_by_its_box() -> None:
+    car = lying([50, 50, 46, 18, 45])
+    box = straight(boxes_of(car))
+    detections = told(np.concatenate([car, car + 200]), [0.9, 0.8])
+    truth, oriented = np.concatenate([box, car + 200]), np.array([False, True])
+    mixed = Overlaps.of_footprints(detections, truth, oriented, NONE)
+    assert mixed.ious.tolist() == pytest.approx([1, 1])
+    known = by_footprints(detections, truth)
+    assert sorted(known.ious) == pytest.approx([46 * 18 * 2 / 64**2, 1])
+
+
+def test_of_a_detection_at_the_edge_what_is_in_the_image_lies_on_an_ignore_box() -> None:
+    # three quarters of the footprint are outside of the image
+    footprint = straight(np.array([[-30.0, 0, 10, 20]]))
+    cut = Detections(np.array([[0.0, 0, 10, 20]]), [0.9], [0], footprint)
+    at_edge = by_footprints(cut, np.empty((0, 4, 2)), np.array([[0.0, 0, 10, 15]]))
+    assert at_edge.covered.tolist() == [0.75]
 
 
 def test_average_precision_of_a_worked_example() -> None:
@@ -288,3 +371,51 @@ def test_average_precision_of_crowded_images_is_that_of_pycocotools() -> None:
     actual = [ours.matches(iou).average_precision() for iou in np.linspace(0.5, 0.95, 10)]
     assert 0.2 < actual[0] < 0.95
     np.testing.assert_allclose(actual, coco_precisions(images), atol=1e-6)
+
+
+def clipped(ring: NDArray[np.float64], window: NDArray[np.float64]) -> float:
+    """Return the area that two convex rings, clockwise as seen, share (Sutherland, Hodgman)."""
+    points = list(ring)
+    for start, end in zip(window, np.roll(window, -1, axis=0), strict=True):
+        side = end - start
+        depths = [side[0] * (p - start)[1] - side[1] * (p - start)[0] for p in points]
+        kept = []
+        for i, point in enumerate(points):
+            before, depth, last = points[i - 1], depths[i], depths[i - 1]
+            if depth * last < 0:
+                kept.append(before + (point - before) * last / (last - depth))
+            if depth >= 0:
+                kept.append(point)
+        points = kept
+    x, y = np.array(points).reshape(-1, 2).T
+    return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
+
+
+def test_average_precision_of_footprints_is_that_of_pycocotools(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With overlaps of rotated rectangles that are computed without this project."""
+    rng = np.random.default_rng(2)
+    truth = random_footprints(rng, 60, reach=900)
+    off = np.vstack([rng.normal(0, 3, (60, 2)), rng.normal(0, 9, (20, 2))])
+    found = np.vstack([truth, truth[:20]]) + off[:, None]
+    corner = rng.uniform(0, 900, (6, 2))
+    ignore = np.hstack([corner, corner + 150])
+    scores = rng.permutation(80) / 100
+    columns = [*((one, False) for one in truth), *((one, True) for one in straight(ignore))]
+
+    def overlap(one: NDArray[np.float64], other: NDArray[np.float64], crowd: bool) -> float:
+        common, own = clipped(one, other), clipped(one, one)
+        return common / (own if crowd else own + clipped(other, other) - common)
+
+    best_first = found[np.argsort(-scores)]
+    matrix = np.array([[overlap(one, *column) for column in columns] for one in best_first])
+    monkeypatch.setattr(COCOeval, "computeIoU", lambda *_: matrix)
+    anywhere = [[0.0, 0.0, 1.0, 1.0]]
+    scored = [(anywhere[0], score) for score in scores.tolist()]
+    expected = coco_precisions([(scored, anywhere * 60, anywhere * 6)])
+    ours = by_footprints(told(found, scores), truth, ignore)
+    actual = [ours.matches(iou).average_precision() for iou in np.linspace(0.5, 0.95, 10)]
+    assert 0.3 < actual[0] < 0.99
+    assert (ours.assign(0.5) == IGNORED).any()
+    np.testing.assert_allclose(actual, expected, atol=1e-6)

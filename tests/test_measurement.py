@@ -5,7 +5,7 @@ import pytest
 
 from geovehicle.matching import Overlaps, Rates
 from geovehicle.measurement import Measurement, by_image, by_size
-from geovehicle.metrics import IOUS, Found
+from geovehicle.metrics import IOUS, Confusion, Found
 
 NONE = np.empty((0, 4))
 
@@ -107,3 +107,24 @@ def test_types_are_found_or_not() -> None:
     types = Measurement(overlaps, score=0.5).by_type(["car", "car", "bus", ""])
     assert types == {"bus": Found(1, 1), "car": Found(1, 2)}
     assert types["car"].recall == 0.5
+
+
+def test_footprints_of_true_detections_at_the_score_are_compared() -> None:
+    # the third is below the score, the fourth is false, the second vehicle has no footprint
+    boxes = np.vstack([row(3), row(1) + 5000])
+    measurement = Measurement(found(boxes, [0.9, 0.8, 0.4, 0.7], row(3)), score=0.5)
+    told = np.array([[0.0, 0, 4.6, 2.0, 0.1 * n] for n in range(4)])
+    truth = np.array([[0.0, 0, 4.5, 1.9, 0.05]] * 3)
+    truth[1] = np.nan
+    errors = measurement.footprint_errors(told, truth)
+    assert errors.vehicles == 1
+    assert errors.turn_median == pytest.approx(np.degrees(0.05))
+    assert errors.length_bias == pytest.approx(0.1)
+
+
+def test_types_of_true_detections_at_the_score_are_compared() -> None:
+    # the detections find the vehicles in another order
+    boxes = np.vstack([row(3)[::-1], row(1) + 5000])
+    measurement = Measurement(found(boxes, [0.9, 0.8, 0.4, 0.7], row(3)), score=0.5)
+    confusion = measurement.confusion(["bus", "car", "car", "car"], ["car", "van", "bus"])
+    assert confusion == Confusion(("bus", "car", "van"), ((1, 0, 0), (0, 0, 0), (0, 1, 0)))

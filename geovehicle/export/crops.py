@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from geovehicle.export.outlines import draw_outlines
+from geovehicle.footprints import boxes_of, rectangles_of, straight
 from geovehicle.matching import FALSE
 
 if TYPE_CHECKING:
@@ -92,47 +94,53 @@ def worst_errors(
 
 @dataclass(frozen=True, eq=False)
 class _Error:
-    """What a picture is about: a box in the pixels of an image, with the score of a detection."""
+    """What a picture is about: an outline (4, 2) in the pixels of an image.
+
+    That of a detection has its score.
+    """
 
     image: int
-    box: NDArray[np.float64]
+    outline: NDArray[np.float64]
     score: float | None = None
 
 
 def _false(report: Report) -> list[_Error]:
     """Return the false detections, the highest score first."""
-    boxes = np.concatenate([np.empty((0, 4)), *(found.boxes for found in report.detections)])
+    outlines = _joined([found.outlines for found in report.detections])
     counts = [len(found) for found in report.detections]
     image_of = np.repeat(np.arange(len(counts)), counts)
     return [
-        _Error(int(image_of[index]), boxes[index], float(report.scores[index]))
+        _Error(int(image_of[index]), outlines[index], float(report.scores[index]))
         for index in report.false()
     ]
 
 
 def _missed(images: Sequence[LabelledImage], report: Report) -> list[_Error]:
     """Return the vehicles that were not found, the largest first."""
-    boxes = np.concatenate([np.empty((0, 4)), *(image.boxes for image in images)])
+    outlines = _joined([image.footprints for image in images])
     image_of = np.repeat(np.arange(len(images)), [len(image.boxes) for image in images])
-    errors = [_Error(int(image_of[index]), boxes[index]) for index in report.missed()]
-    return sorted(errors, key=lambda error: -_metres(images[error.image], error.box))
+    errors = [_Error(int(image_of[index]), outlines[index]) for index in report.missed()]
+    return sorted(errors, key=lambda error: -_metres(images[error.image], error))
 
 
-def _metres(image: LabelledImage, box: NDArray[np.float64]) -> float:
-    return float((box[2:] - box[:2]).max() * image.gsd)
+def _joined(outlines: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    return np.concatenate([np.empty((0, 4, 2)), *outlines])
+
+
+def _metres(image: LabelledImage, error: _Error) -> float:
+    return float(rectangles_of(error.outline)[0, 2:4].max() * image.gsd)
 
 
 def _crop(photo: Image.Image, image: LabelledImage, report: Report, error: _Error) -> Crop:
-    side = max(SURROUNDINGS * _metres(image, error.box), LEAST_GROUND_M) / image.gsd
-    corner = ((error.box[:2] + error.box[2:] - side) / 2).round()
+    side = max(SURROUNDINGS * _metres(image, error), LEAST_GROUND_M) / image.gsd
+    corner = (boxes_of(error.outline).reshape(2, 2).mean(axis=0) - side / 2).round()
     size = max(1, round(side))
     ground = Image.new("RGB", (size, size), OUTSIDE)
     ground.paste(photo, (-int(corner[0]), -int(corner[1])))
     picture = ground.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     draw = ImageDraw.Draw(picture)
-    for boxes, colour in _outlines(image, report, error.image):
-        for x1, y1, x2, y2 in ((boxes - np.tile(corner, 2)) * SIDE / size).tolist():
-            draw.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=2)
+    for outlines, colour in _outlines(image, report, error.image):
+        draw_outlines(draw, (outlines - corner) * SIDE / size, colour)
     stream = io.BytesIO()
     # full chroma: thin outlines keep their colours
     picture.save(stream, "JPEG", quality=85, subsampling=0)
@@ -141,21 +149,21 @@ def _crop(photo: Image.Image, image: LabelledImage, report: Report, error: _Erro
         name=image.path.name,
         source=image.source,
         score=error.score,
-        metres=_metres(image, error.box),
+        metres=_metres(image, error),
     )
 
 
 def _outlines(
     image: LabelledImage, report: Report, number: int
 ) -> list[tuple[NDArray[np.float64], tuple[int, int, int]]]:
-    """Return boxes in image pixels with their colours, the last on top."""
+    """Return outlines, (N, 4, 2) in image pixels, with their colours, the last on top."""
     first = sum(len(found) for found in report.detections[:number])
     found = report.detections[number]
     false = report.assigned[first : first + len(found)] == FALSE
     shown = report.scores[first : first + len(found)] >= report.score
     return [
-        (image.ignore, IGNORED),
-        (image.boxes, TRUTH),
-        (found.boxes[shown & ~false], DETECTED),
-        (found.boxes[shown & false], WRONG),
+        (straight(image.ignore), IGNORED),
+        (image.footprints, TRUTH),
+        (found.outlines[shown & ~false], DETECTED),
+        (found.outlines[shown & false], WRONG),
     ]

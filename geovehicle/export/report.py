@@ -15,15 +15,27 @@ from geovehicle import __version__
 from geovehicle.errors import OutputError
 from geovehicle.export.crops import worst_errors
 from geovehicle.export.figures import draw_figures
-from geovehicle.export.tables import HEADER, TABLE_1, figures, markdown, share, table_1, threshold
+from geovehicle.export.tables import (
+    FOOTPRINTS,
+    HEADER,
+    TABLE_1,
+    confusion_table,
+    figures,
+    footprint_figures,
+    markdown,
+    share,
+    table_1,
+    threshold,
+)
 from geovehicle.files import check_folder_writable, replacing_folder
 from geovehicle.settings import PAPER
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from geovehicle.data.coco import LabelledImage
+    from geovehicle.detections import Detections
     from geovehicle.metrics import Report
 
 METRICS = "metrics.json"
@@ -36,6 +48,12 @@ REPORT_FILE = re.compile(
 
 SHOWN_ERRORS = 12
 """Pictures of either kind of error on the page, for each detector."""
+
+CATEGORY = 1
+"""The id of vehicles in data sets that geovehicle writes."""
+
+COMPARED = {"oriented": "footprints", "horizontal": "horizontal boxes", None: "polygons"}
+"""What was compared, by :attr:`geovehicle.metrics.Report.boxes`."""
 
 GROUPS = {"sources": "source", "scenes": "scene", "sizes": "longest side"}
 """Headings of the tables by :attr:`geovehicle.metrics.Report.groups`."""
@@ -107,7 +125,8 @@ def write_report(evaluation: Evaluation, path: Path, overwrite: bool = False) ->
 
     It holds ``metrics.json``; the detections as COCO results in
     ``predictions.json``, or ``predictions-NAME.json`` for each of several
-    detectors; the paper's Table 1 as ``table1.md``; its Figure 4 as
+    detectors; the paper's Table 1, and the errors of footprints and types, as
+    ``table1.md``; its Figure 4 as
     ``recall``, ``precision`` and ``precision-recall``, ``.png`` and ``.svg``; and
     ``report.html`` with all of it and the worst errors, in one file.
 
@@ -137,11 +156,10 @@ def write_report(evaluation: Evaluation, path: Path, overwrite: bool = False) ->
 def _files(evaluation: Evaluation) -> dict[str, bytes]:
     reports = evaluation.reports
     curves = draw_figures(reports)
-    rows = table_1(reports, evaluation.data)
     return {
         METRICS: _json(evaluation.as_dict(), indent=2),
         **_predictions(evaluation),
-        "table1.md": _table_page(markdown(TABLE_1, rows)),
+        "table1.md": _bytes(_table_page(evaluation)),
         **curves,
         "report.html": _bytes(_page(evaluation, curves)),
     }
@@ -164,32 +182,56 @@ def _predictions(evaluation: Evaluation) -> dict[str, bytes]:
     return {
         f"predictions-{report.name}.json" if several else "predictions.json": _json(
             [
-                {
-                    "image_id": image.image_id,
-                    "category_id": int(label) + 1,
-                    "bbox": [round(n, 3) for n in (*box[:2], *(box[2:] - box[:2]))],
-                    "score": round(float(score), 6),
-                }
+                {"image_id": image.image_id, **one}
                 for image, found in zip(evaluation.images, report.detections, strict=True)
-                for box, score, label in zip(found.boxes, found.scores, found.labels, strict=True)
+                for one in _results(found, report.labels)
             ]
         )
         for report in evaluation.reports
     }
 
 
-def _table_page(table: str) -> bytes:
-    return _bytes(
+def _results(found: Detections, labels: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the detections of an image; with types, where there are more labels than one."""
+    for index in range(len(found)):
+        box = found.boxes[index]
+        one = {
+            "category_id": CATEGORY,
+            "bbox": [round(n, 3) for n in (*box[:2], *(box[2:] - box[:2]))],
+            "score": round(float(found.scores[index]), 6),
+        }
+        if found.footprints is not None:
+            one["segmentation"] = [[round(n, 3) for n in found.footprints[index].ravel().tolist()]]
+        if len(labels) > 1:
+            one["type"] = labels[found.labels[index]]
+        yield one
+
+
+def _table_page(evaluation: Evaluation) -> str:
+    """Return Table 1 in Markdown, and the errors of footprints and types where there are any."""
+    reports = evaluation.reports
+    text = (
         f"At an IoU of {PAPER.evaluation_iou}. Rows marked as published are the paper's own,"
         f" measured on ITCVD; they compare with the others only where those are of ITCVD,"
-        f" too.\n\n{table}"
+        f" too.\n\n{markdown(TABLE_1, table_1(reports, evaluation.data))}"
     )
+    rows = [(one.name, *footprint_figures(one.footprints)) for one in reports if one.footprints]
+    if rows:
+        text += f"\nFootprints of true detections\n\n{markdown(('method', *FOOTPRINTS), rows, 1)}"
+    for one in reports:
+        if one.confusion:
+            table = markdown(*confusion_table(one.confusion), 1)
+            right = share(one.confusion.accuracy)
+            text += f"\nTypes told by {one.name}: {right} of all are right\n\n{table}"
+    return text
 
 
 def _page(evaluation: Evaluation, curves: dict[str, bytes]) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {
         "data_uri": _data_uri,
+        "confusion_table": confusion_table,
+        "footprint_figures": footprint_figures,
         "figures": figures,
         "share": share,
         "threshold": threshold,
@@ -205,6 +247,8 @@ def _page(evaluation: Evaluation, curves: dict[str, bytes]) -> str:
         iou=PAPER.evaluation_iou,
         table_1=(TABLE_1, table_1(evaluation.reports, evaluation.data)),
         header=HEADER,
+        footprints=FOOTPRINTS,
+        compared=COMPARED,
         groups=GROUPS,
         curves={name: (text, curves[f"{name}.svg"]) for name, text in CURVES.items()},
         models=list(zip(evaluation.reports, pictures, strict=True)),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from geovehicle.metrics import Metrics, Report
+    from geovehicle.metrics import Confusion, FootprintErrors, Metrics, Report
 
 Row = tuple[str, ...]
 
@@ -27,6 +27,18 @@ HEADER: Row = (
 """What :func:`figures` returns."""
 
 TABLE_1: Row = ("method", "data", "recall", "precision", "F1", "AP30", "AP50", "AP50:95")
+
+FOOTPRINTS: Row = (
+    "vehicles",
+    "direction, median",
+    "direction, 95 %",
+    "below 10°",
+    "length, median",
+    "length, off by",
+    "width, median",
+    "width, off by",
+)
+"""What :func:`footprint_figures` returns."""
 
 NOTHING = "-"
 """Stands where there is no figure."""
@@ -57,9 +69,38 @@ def figures(metrics: Metrics) -> Row:
     return (*counts, *map(share, shares), threshold(metrics.best_score))
 
 
+def footprint_figures(errors: FootprintErrors) -> Row:
+    """Return errors of footprints as the texts of one row, in the order of :data:`FOOTPRINTS`."""
+    degrees, metres, signed = "{:.1f}°", "{:.2f} m", "{:+.2f} m"
+    return (
+        str(errors.vehicles),
+        _text(degrees, errors.turn_median),
+        _text(degrees, errors.turn_95),
+        _text("{:.1f} %", 100 * errors.small_turns),
+        _text(signed, round(errors.length_bias, 2) + 0.0),
+        _text(metres, errors.length_error),
+        _text(signed, round(errors.width_bias, 2) + 0.0),
+        _text(metres, errors.width_error),
+    )
+
+
+def confusion_table(confusion: Confusion) -> tuple[Row, list[Row]]:
+    """Return the header and the rows of the types told (columns) of labelled ones (rows)."""
+    recall = confusion.recall
+    rows = [
+        (name, *map(str, counts), share(recall[name]))
+        for name, counts in zip(confusion.names, confusion.counts, strict=True)
+    ]
+    return ("labelled", *(f"as {name}" for name in confusion.names), "right"), rows
+
+
+def _text(form: str, value: float) -> str:
+    return NOTHING if math.isnan(value) else form.format(value)
+
+
 def share(value: float, decimals: int = 3) -> str:
     """Return a number from 0 to 1 as text, a dash for nan."""
-    return NOTHING if math.isnan(value) else f"{value:.{decimals}f}"
+    return _text(f"{{:.{decimals}f}}", value)
 
 
 def threshold(score: float | None) -> str:
@@ -94,9 +135,9 @@ def table_1(reports: Sequence[Report], data: str) -> list[Row]:
     return [*rows, *PUBLISHED]
 
 
-def markdown(header: Row, rows: Sequence[Row]) -> str:
-    """Return a Markdown table, numbers to the right."""
-    ruler = ("---", "---", *["---:"] * (len(header) - 2))
+def markdown(header: Row, rows: Sequence[Row], texts: int = 2) -> str:
+    """Return a Markdown table, numbers to the right, behind some columns of text."""
+    ruler = (*["---"] * texts, *["---:"] * (len(header) - texts))
     lines = [[cell.replace("|", r"\|") for cell in row] for row in (header, ruler, *rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageDraw
 
+from geovehicle.export.outlines import draw_outlines
 from geovehicle.files import replacing
+from geovehicle.footprints import straight
 from geovehicle.learning.folder import writing
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ def draw_validation(image: LabelledImage, found: Detections) -> NDArray[np.uint8
     image : LabelledImage
         Its labels are drawn in blue, its ignore boxes in grey.
     found : Detections
-        In image pixels; drawn in red, inside of the labels.
+        In image pixels; drawn in red, inside of the labels.  Of either, footprints are
+        drawn where they are known, boxes otherwise.
 
     Returns
     -------
@@ -48,13 +51,9 @@ def draw_validation(image: LabelledImage, found: Detections) -> NDArray[np.uint8
     part = image.read()[top : top + SIDE, left : left + SIDE]
     picture = Image.fromarray(np.ascontiguousarray(part))
     pen = ImageDraw.Draw(picture)
-    origin = np.array([left, top, left, top])
-    kinds = ((image.ignore, IGNORED, 0), (image.boxes, LABELLED, 0), (found.boxes, FOUND, 2))
-    for boxes, colour, inset in kinds:
-        for x1, y1, x2, y2 in boxes - origin:
-            if x2 - x1 > 2 * inset and y2 - y1 > 2 * inset:
-                box = (x1 + inset, y1 + inset, x2 - inset, y2 - inset)
-                pen.rectangle(box, outline=colour, width=2)
+    draw_outlines(pen, straight(image.ignore) - (left, top), IGNORED)
+    draw_outlines(pen, image.footprints - (left, top), LABELLED)
+    draw_outlines(pen, found.outlines - (left, top), FOUND, inset=2)
     return np.asarray(picture)
 
 

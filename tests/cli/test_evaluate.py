@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 import shapely
 
 from geovehicle.detections import Detections
-from geovehicle.errors import CheckpointError
-from geovehicle.evaluation import name_of, report
+from geovehicle.errors import CheckpointError, DatasetError
+from geovehicle.evaluation import Comparison, name_of, report
+from geovehicle.metrics import Confusion, FootprintErrors
 from geovehicle.model.weights import DEFAULT
 
 
@@ -26,8 +28,8 @@ def asked(monkeypatch):
     asked = []
     vehicle = np.array([[0.0, 0, 40, 20]])
 
-    def known(images, weights, settings, on_image):
-        asked.append((weights, settings))
+    def known(images, weights, settings, on_image, boxes):
+        asked.append((weights, settings, boxes))
         scores = np.array([0.75])
         found = Detections(vehicle, scores, np.zeros(1))
         return made(images, [found, Detections.empty()], 0.5, name_of(weights))
@@ -77,7 +79,7 @@ def test_several_detectors_side_by_side(run, dataset, asked):
     result = run("evaluate", dataset, *options, "--gsd", 0.1, "--json")
     names = [model["name"] for model in json.loads(result.stdout)["models"]]
     assert names == ["a", "b", "b-2"]
-    assert [weights for weights, _ in asked] == options[1::2]
+    assert [weights for weights, *_ in asked] == options[1::2]
     table = run("evaluate", dataset, *options, "--gsd", 0.1).stdout
     assert [line for line in table.splitlines() if line in names] == names
 
@@ -114,9 +116,10 @@ def test_a_source_that_is_no_unicode_is_shown_with_a_question_mark(evaluate, dat
 
 def test_the_shipped_weights_by_default(run, dataset, asked):
     assert run("evaluate", dataset, "--gsd", 0.1, "--score", 0.25).exit_code == 0
-    ((weights, settings),) = asked
+    ((weights, settings, boxes),) = asked
     assert weights == DEFAULT
     assert settings.score == 0.25
+    assert boxes == "horizontal"
 
 
 def test_a_report(evaluate, asked, tmp_path):
@@ -132,6 +135,55 @@ def test_a_report(evaluate, asked, tmp_path):
     piped = evaluate("--gsd", 0.1, "-o", folder, "--overwrite", "--json")
     assert json.loads(piped.stdout)["score"] == 0.5
     assert str(folder) in piped.stderr
+
+
+def outline(dataset):
+    """Give every vehicle of the data set a footprint."""
+    content = json.loads(dataset.read_text())
+    for annotation in content["annotations"]:
+        x, y, width, height = annotation["bbox"]
+        corners = [x, y + 5, x + width - 5, y, x + width, y + height - 5, x + 5, y + height]
+        annotation["segmentation"] = [corners]
+    dataset.write_text(json.dumps(content))
+
+
+def test_what_is_compared_is_chosen_once_for_all_detectors(run, dataset, asked, monkeypatch):
+    outline(dataset)
+    kinds = {"a.pt": SimpleNamespace(oriented=True), "b.pt": SimpleNamespace()}
+    monkeypatch.setattr(
+        "geovehicle.evaluation.describe", lambda name: SimpleNamespace(config=kinds[name])
+    )
+    alone, both = ["--weights", "a.pt"], ["--weights", "a.pt", "--weights", "b.pt"]
+    for options in (alone, both, [*both, "--boxes", "oriented"], [*alone, "--boxes", "horizontal"]):
+        assert run("evaluate", dataset, *options, "--gsd", 0.1).exit_code == 0
+    chosen = ["oriented", *["horizontal"] * 2, *["oriented"] * 2, "horizontal"]
+    assert [boxes for *_, boxes in asked] == chosen
+
+
+@pytest.mark.usefixtures("asked")
+def test_footprints_that_are_not_labelled_cannot_be_compared(evaluate):
+    result = evaluate("--gsd", 0.1, "--boxes", "oriented")
+    assert result.exit_code == DatasetError.exit_code
+    assert result.stderr.count("\n") == 1
+    assert "no vehicle of the data set has a footprint" in result.stderr
+
+
+def test_what_was_compared_is_told(evaluate, monkeypatch):
+    errors = FootprintErrors(5, 1.5, 4.0, 1.0, 0.1, 0.2, -0.1, 0.1)
+    confusion = Confusion(("car", "bus"), ((3, 1), (0, 0)))
+
+    def known(images, *_):
+        made = report(images, [Detections.empty()] * 2, 0.5, "", Comparison("oriented"))
+        return replace(made, footprints=errors, confusion=confusion)
+
+    monkeypatch.setattr("geovehicle.evaluation.evaluate", known)
+    told = evaluate("--gsd", 0.1).stdout.splitlines()[4:]
+    assert told == [
+        "precision, recall and F1 at a score of 0.5, IoU 0.3 of footprints",
+        "direction off by 1.5° (median), 4.0° (95 %); 100.0 % below 10°",
+        "length +0.10 m (median), off by 0.20 m; width -0.10 m, off by 0.10 m",
+        "types told right: 0.750",
+    ]
 
 
 @pytest.fixture
@@ -159,7 +211,7 @@ def test_a_layer_against_a_layer(run, layers, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [["--weights", "mine"], ["--gsd", "0.1"], ["--batch", "1"], ["--device", "cpu"]]
+    "options", [["--weights", "mine"], ["--gsd", "0.1"], ["--batch", "1"], ["--boxes", "oriented"]]
 )
 def test_options_of_a_detector_do_not_go_with_predictions(run, layers, options):
     result = run("evaluate", layers[0], "--predictions", layers[1], *options)

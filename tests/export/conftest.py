@@ -11,8 +11,9 @@ from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
-from geovehicle.evaluation import report
+from geovehicle.evaluation import Comparison, report
 from geovehicle.export.report import Evaluation
+from geovehicle.footprints import boxes_of, corners_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,3 +57,20 @@ def comparison(evaluation: Evaluation) -> Evaluation:
     """Return two detectors that find the same."""
     (one,) = evaluation.reports
     return replace(evaluation, reports=[one, replace(one, name="other")])
+
+
+@pytest.fixture
+def oriented(images: list[LabelledImage]) -> Evaluation:
+    """Return a detector that tells footprints and types: a car of two, and a false one."""
+    lying = corners_of(np.array([[50.0, 45, 40, 16, 0.6], [130, 60, 40, 16, 0.6]]))
+    off = corners_of(np.array([[50.0, 45, 41, 16, 0.7], [100, 30, 50, 20, -0.6]]))
+    image = replace(
+        images[0],
+        boxes=boxes_of(lying),
+        types=("car", "van"),
+        footprints=lying,
+        oriented=np.ones(2, bool),
+    )
+    found = Detections(boxes_of(off), np.array([0.75, 0.875]), np.array([1, 0]), off)
+    comparison = Comparison("oriented", ("car", "van"))
+    return Evaluation("labels.json", [report([image], [found], 0.5, "mine", comparison)], [image])

@@ -55,6 +55,22 @@ def test_the_worst_come_first_and_no_more_than_asked_for(images):
     assert [len(part) for part in worst_errors(images, result, 1)] == [1, 1]
 
 
+def test_footprints_are_drawn_as_they_lie(oriented):
+    (false,), (missed,) = worst_errors(oriented.images, oriented.reports[0], 5)
+    assert (false.metres, missed.metres) == (pytest.approx(5.0), pytest.approx(4.0))
+    pixels = np.asarray(Image.open(io.BytesIO(false.jpeg)), int)
+    rows, columns = np.nonzero(np.abs(pixels - WRONG).max(axis=-1) < 60)
+    middle = (SIDE - 1) / 2
+    assert abs(rows.mean() - middle) < 3
+    assert abs(columns.mean() - middle) < 3
+    across, down = columns - middle, rows - middle
+    angle = np.arctan2(*np.linalg.eigh(np.cov(across, down))[1][::-1, 1])
+    assert (angle + 0.6 + np.pi / 2) % np.pi - np.pi / 2 == pytest.approx(0, abs=0.05)
+    # 50 of 150 pixels
+    along = across * np.cos(-0.6) + down * np.sin(-0.6)
+    assert np.ptp(along) == pytest.approx(SIDE / 3, abs=6)
+
+
 def test_an_image_that_is_gone_is_told(evaluation):
     gone = [replace(image, path=image.path.with_name("gone.png")) for image in evaluation.images]
     with pytest.raises(DatasetError, match=r"gone\.png"):

@@ -97,6 +97,54 @@ def test_predictions_are_coco_results(evaluation, detections, folder, tmp_path):
     assert len(labels.loadRes(results).anns) == 3
 
 
+def test_predictions_tell_footprints_and_types(oriented, folder):
+    write_report(oriented, folder)
+    results = json.loads((folder / "predictions.json").read_text("utf-8"))
+    (found,) = oriented.reports[0].detections
+    rings = [np.array(one["segmentation"]).reshape(4, 2) for one in results]
+    np.testing.assert_allclose(rings, found.footprints, atol=1e-3)
+    assert [one["type"] for one in results] == ["van", "car"]
+    assert {one["category_id"] for one in results} == {1}
+    assert set(results[0]) == {
+        "image_id", "category_id", "bbox", "score", "segmentation", "type"
+    }  # fmt: skip
+
+
+def test_predictions_without_footprints_and_types(evaluation, folder):
+    write_report(evaluation, folder)
+    results = json.loads((folder / "predictions.json").read_text("utf-8"))
+    assert set(results[0]) == {"image_id", "category_id", "bbox", "score"}
+
+
+def test_footprints_and_types_are_told_where_they_were_compared(oriented, folder):
+    write_report(oriented, folder)
+    (told,) = json.loads((folder / "metrics.json").read_text("utf-8"))["models"]
+    assert told["boxes"] == "oriented"
+    assert told["footprints"]["turn_median"] == pytest.approx(np.degrees(0.1))
+    assert told["confusion"]["counts"] == [[0, 1], [0, 0]]
+    assert told["confusion"]["recall"] == {"car": 0.0, "van": None}
+    table = (folder / "table1.md").read_text("utf-8")
+    assert "| mine | 1 | 5.7° | 5.7° | 100.0 % | +0.10 m | 0.10 m |" in table
+    assert "Types told by mine: 0.000 of all are right" in table
+    assert "| car | 0 | 1 | 0.000 |" in table
+    text = re.sub(r"\s+", " ", Page((folder / "report.html").read_text("utf-8")).text)
+    for shown in (
+        "Figures of footprints, at a score of 0.5",
+        "1 5.7° 5.7° 100.0 % +0.10 m 0.10 m",
+        "labelled as car as van right car 0 1 0.000",
+    ):
+        assert shown in text
+
+
+def test_nothing_is_told_of_footprints_and_types_that_were_not_compared(evaluation, folder):
+    write_report(evaluation, folder)
+    assert "direction" not in (folder / "table1.md").read_text("utf-8")
+    text = Page((folder / "report.html").read_text("utf-8")).text
+    assert "Figures of horizontal boxes" in text
+    assert "direction" not in text
+    assert "Types told" not in text
+
+
 def test_several_detectors_have_a_file_of_predictions_each(comparison, folder):
     write_report(comparison, folder)
     names = {file.name for file in folder.iterdir()}

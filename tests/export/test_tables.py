@@ -4,15 +4,19 @@ import math
 from dataclasses import replace
 
 from geovehicle.export.tables import (
+    FOOTPRINTS,
     HEADER,
     TABLE_1,
+    confusion_table,
     figures,
+    footprint_figures,
     markdown,
     plain,
     share,
     table_1,
     threshold,
 )
+from geovehicle.metrics import Confusion, FootprintErrors
 
 
 def test_figures_are_those_of_the_metrics(evaluation):
@@ -52,10 +56,27 @@ def test_table_1_has_the_paper_s_own_rows_marked_as_such(evaluation):
     assert (paper["recall"], paper["precision"], paper["F1"]) == ("89.44 %", "64.61 %", "0.7502")
 
 
+def test_errors_of_footprints():
+    errors = FootprintErrors(12, 1.25, 4.04, 0.9871, -0.041, 0.123, -1e-9, 0.06)
+    row = footprint_figures(errors)
+    assert len(row) == len(FOOTPRINTS)
+    assert row[:4] == ("12", "1.2°", "4.0°", "98.7 %")
+    assert row[4:] == ("-0.04 m", "0.12 m", "+0.00 m", "0.06 m")
+    assert footprint_figures(FootprintErrors(0, *[math.nan] * 7)) == ("0", *["-"] * 7)
+
+
+def test_confusion_of_types():
+    confusion = Confusion(("car", "bus"), ((3, 1), (0, 0)))
+    header, rows = confusion_table(confusion)
+    assert header == ("labelled", "as car", "as bus", "right")
+    assert rows == [("car", "3", "1", "0.750"), ("bus", "0", "0", "-")]
+
+
 def test_markdown():
     assert markdown(("a", "b", "c"), [("x|y", "1", "2")]) == (
         "| a | b | c |\n| --- | --- | ---: |\n| x\\|y | 1 | 2 |\n"
     )
+    assert markdown(("a", "b"), [], 1) == "| a | b |\n| --- | ---: |\n"
 
 
 def test_plain_columns_are_aligned():

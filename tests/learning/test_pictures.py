@@ -10,6 +10,7 @@ from PIL import Image
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
 from geovehicle.errors import OutputError
+from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.learning.pictures import FOUND, LABELLED, draw_validation, save_pictures
 
 if TYPE_CHECKING:
@@ -36,6 +37,24 @@ def test_labels_and_detections_are_outlined(tmp_path: Path) -> None:
     assert tuple(picture[20, 50]) == LABELLED
     assert tuple(picture[7, 15]) == FOUND
     assert tuple(picture[30, 60]) == (9, 9, 9)
+
+
+def test_footprints_are_drawn_where_they_are_known(tmp_path: Path) -> None:
+    image = photo(tmp_path / "a.png", 90, 60)
+    labelled = corners_of(np.array([[30.0, 30, 36, 16, np.pi / 4]]))
+    found = corners_of(np.array([[65.0, 30, 36, 16, np.pi / 4]]))
+    image = replace(
+        image, boxes=boxes_of(labelled), footprints=labelled, oriented=np.ones(1, np.bool_)
+    )
+    one = Detections(boxes_of(found), np.ones(1), np.zeros(1), found)
+    picture = draw_validation(image, one)
+    for x, colour, offset in ((30, LABELLED, 0), (65, FOUND, 2)):
+        drawn = (picture == colour).all(axis=-1)
+        columns, rows = np.nonzero(drawn)[::-1]
+        assert abs(columns.mean() + 0.5 - x) < 1
+        assert abs(rows.mean() + 0.5 - 30) < 1
+        along = (columns + 0.5 - x + rows + 0.5 - 30) / np.sqrt(2)
+        assert abs(np.abs(along).max() - (18 - offset)) < 1.5
 
 
 def test_of_a_large_image_the_part_with_a_label_is_shown(tmp_path: Path) -> None:
