@@ -11,8 +11,15 @@ import pytest
 
 from geovehicle.data.synthetic import Scene
 from geovehicle.detections import Detections
+from geovehicle.errors import SettingsError
 from geovehicle.evaluation import report
 from geovehicle.footprints import boxes_of, corners_of
+from geovehicle.model.build import build_detector
+from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
+from geovehicle.model.detector import VehicleDetector
+from geovehicle.patches import PatchWindow
+from geovehicle.raster.source import Patch
+from geovehicle.settings import DetectSettings
 
 if TYPE_CHECKING:
     from geovehicle.data.coco import LabelledImage
@@ -107,3 +114,48 @@ def test_weights_that_know_nothing_go_the_whole_way(
     told = capsys.readouterr()
     assert told.out.splitlines()[2].startswith("| horizontal | 1 | 1 |")
     assert "scene 1/1" in told.err
+
+
+@pytest.fixture
+def cost(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Return what the benchmark of the cost defines."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    names = SimpleNamespace(**runpy.run_path(str(BENCHMARKS / "orientation_cost.py")))
+    for name in ("runs", "variants"):
+        sys.modules.pop(name, None)
+    return names
+
+
+def test_the_horizontal_stand_in_differs_in_the_head_s_last_layers_only(
+    cost: SimpleNamespace, tiny: SimpleNamespace
+) -> None:
+    model = build_detector(tiny.DETECTOR).eval()
+    info = ModelInfo(tiny.DETECTOR, ("vehicle",), 0.1, "CC0-1.0", {})
+    plain, plain_info = cost.without_orientation(model, info)
+    assert not plain_info.config.oriented
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 128, 128), dtype=np.uint8)
+    window = PatchWindow(0, 0, 128, 128, core=(0, 0, 128, 128))
+    patch = Patch(pixels, np.ones((128, 128), bool), window)
+    everything = DetectSettings(score=0.0, nms=1.0, device="cpu", precision="float32")
+    (oriented,) = VehicleDetector(model, info, everything)([patch])
+    (boxes,) = VehicleDetector(plain, plain_info, everything)([patch])
+    assert len(boxes) > 10
+    np.testing.assert_allclose(boxes.scores, oriented.scores, atol=1e-6)
+
+
+def test_the_cost_is_told_as_a_ratio(
+    cost: SimpleNamespace, tiny: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "tiny.safetensors"
+    info = ModelInfo(tiny.DETECTOR, ("vehicle",), 0.1, "CC0-1.0", {})
+    save_checkpoint(path, build_detector(tiny.DETECTOR), info)
+    cost.main(["--weights", str(path), "--side", "256", "--repeats", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("| horizontal | ")
+    assert lines[2].endswith(" | 1.000 |")
+    assert float(lines[3].split(" | ")[2].removesuffix(" |")) > 0
+
+
+def test_the_cost_of_boxes_is_not_asked_for(cost: SimpleNamespace, weights: Path) -> None:
+    with pytest.raises(SettingsError, match="tell no footprints"):
+        cost.main(["--weights", str(weights)])
