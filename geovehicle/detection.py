@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -177,9 +177,7 @@ def _size(source: RasterioSource) -> int:
 def _layer(
     source: RasterioSource, found: Detections, labels: Sequence[str], settings: DetectSettings
 ) -> gpd.GeoDataFrame:
-    """Return the layer of what was found; metres follow the user's pixel size if there is one."""
-    grid = source.grid if settings.gsd is None else replace(source.grid, gsd=source.gsd)
-    return to_frame(found, grid, source.name, labels, settings.boxes)
+    return to_frame(found, source.grid, source.name, labels, settings.boxes)
 
 
 def _search(

@@ -7,7 +7,7 @@ and y along rows; a footprint is four corners, see :mod:`geovehicle.footprints`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,10 @@ WAY_OUT = "give its ground sampling distance in metres with --gsd"
 TURNING_STEP_M = 10.0
 """Length of the line by which an azimuth is brought to another CRS: far above the rounding
 of projections, and too short to bend."""
+
+GSD_CONTRADICTION = 1.5
+"""A pixel size that is given contradicts the CRS's own where the one is more than so many
+times the other: roughly known sizes do not, other units do."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ class GeoGrid:
         """Return how long and how wide footprints are on the ground, and how they lie.
 
         A footprint is measured between the midpoints of opposite sides: along the
-        geodesic, or by the pixels where the grid has a ``gsd`` of its own.
+        geodesic, or by the pixels where the grid has a ``gsd`` of its own.  Where that
+        contradicts the CRS, directions are those in the plane of the coordinates.
 
         Parameters
         ----------
@@ -158,8 +163,20 @@ class GeoGrid:
         else:
             metres = np.full((len(axes), 2), np.nan)
         longer = metres.argmax(axis=1)  # of two nan the first, which is the vehicle's length
-        azimuth = azimuths(crs, drawn[np.arange(len(drawn)), longer])
+        north = crs if self._fits_its_crs() else None
+        azimuth = azimuths(north, drawn[np.arange(len(drawn)), longer])
         return np.column_stack([metres.max(axis=1), metres.min(axis=1), azimuth])
+
+    def _fits_its_crs(self) -> bool:
+        """Tell whether the CRS makes the pixels about as large as the ``gsd`` that is given."""
+        if self.gsd is None:
+            return True
+        try:
+            own = replace(self, gsd=None).ground_sampling_distance()
+        except GeoreferenceError:
+            return False
+        ratios = np.divide(self.gsd, own)
+        return bool((np.maximum(ratios, 1 / ratios) <= GSD_CONTRADICTION).all())
 
     def _mapped(self, pixels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return points, (..., 2), through the full affine."""
@@ -220,7 +237,7 @@ def turned(
     Parameters
     ----------
     degrees : ndarray of float64, shape (N,)
-        Azimuths in ``crs``, as :func:`azimuths` gives them; nan stays nan.
+        Azimuths in ``crs``, as :func:`azimuths` gives them; nan where not known.
     places : ndarray of float64, shape (N, 2)
         Where they were taken, x, y in ``crs``.
     crs, target : pyproj.CRS
@@ -229,24 +246,31 @@ def turned(
     Returns
     -------
     ndarray of float64, shape (N,)
-        Degrees from 0 to 180.
+        Degrees from 0 to 180; nan where they were not known, and for places that either
+        CRS does not reach.  Between equal CRSs they stay as they are.
     """
-    known = np.isfinite(degrees)
-    angles, starts = np.radians(degrees[known]), places[known]
+    if crs == target:
+        return degrees
+    axes = np.stack([places, _steps_away(np.radians(degrees), places, crs)], axis=1)
+    transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)
+    moved = np.stack(transformer.transform(axes[..., 0], axes[..., 1]), axis=-1)
+    reached = (np.isfinite(axes) & np.isfinite(moved)).all(axis=(1, 2))
+    result = np.full(len(degrees), np.nan)
+    result[reached] = azimuths(target, moved[reached])
+    return result
+
+
+def _steps_away(
+    angles: NDArray[np.float64], places: NDArray[np.float64], crs: pyproj.CRS
+) -> NDArray[np.float64]:
+    """Return the points ``TURNING_STEP_M`` from places (N, 2), by azimuths in radians."""
     if crs.is_geographic:
         metres = np.full(len(angles), TURNING_STEP_M)
-        lon, lat = (starts * _unit(crs)).T
-        ends = np.stack(_geod(crs).fwd(lon, lat, angles, metres, radians=True)[:2], axis=-1)
-        ends = ends / _unit(crs)
-    else:
-        step = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-        ends = starts + step * TURNING_STEP_M / _unit(crs)
-    transformer = pyproj.Transformer.from_crs(crs, target, always_xy=True)
-    axes = np.stack([starts, ends], axis=1)
-    moved = np.stack(transformer.transform(axes[..., 0], axes[..., 1]), axis=-1)
-    result = np.full(len(degrees), np.nan)
-    result[known] = azimuths(target, moved)
-    return result
+        lon, lat = (places * _unit(crs)).T
+        ends = _geod(crs).fwd(lon, lat, angles, metres, radians=True)[:2]
+        return np.stack(ends, axis=-1) / _unit(crs)
+    step = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    return places + step * TURNING_STEP_M / _unit(crs)
 
 
 def _unit(crs: pyproj.CRS) -> float:

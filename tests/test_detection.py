@@ -302,6 +302,20 @@ class TestFootprints:
         # without CRS, the y axis of the layer runs down the rows
         assert vehicle.azimuth_deg == (150 if recipe == {} else 30)
 
+    @pytest.mark.filterwarnings("error")
+    def test_a_wrong_crs_does_not_hide_their_direction(
+        self, make_raster: Any, turned_car: TurnedCar
+    ) -> None:
+        """Metres of UTM that are said to be degrees."""
+        recipe = {"crs": "EPSG:4326", "origin": (720_000.0, 5_334_800.0)}
+        path = make_raster(pixels=street(120, 120), **recipe)
+        turned_car.footprint = in_pixels(on_the_map(40, (720_006, 5_334_794), 1), path)
+        with pytest.raises(GeoreferenceError, match="--gsd"):
+            detect([path])
+        (vehicle,) = detect([path], settings=DetectSettings(gsd=0.1)).vehicles.itertuples()
+        assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
+        assert vehicle.azimuth_deg == 40
+
     def test_the_first_rasters_north_counts(self, make_raster: Any, turned_car: TurnedCar) -> None:
         pixels = street(120, 120)
         zones = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,38 @@ def test_a_gsd_of_the_grid_itself_measures_its_pixels(
     assert second == pytest.approx([*first[:2] * 3, first[2]])
 
 
+@pytest.mark.parametrize(
+    ("crs", "place"),
+    [(4326, (5e5, 53e5)), (4326, (120.0, 60.0)), (4807, (5e5, 53e5)), (25832, (5e5, 53e5))],
+    ids=["UTM as degrees", "a site as degrees", "UTM as grads", "UTM"],
+)
+@pytest.mark.parametrize("azimuth", [0, 30, 135])
+def test_a_gsd_that_contradicts_the_crs_takes_directions_in_the_plane(
+    crs: int, place: tuple[float, float], azimuth: float
+) -> None:
+    transform = Affine(0.1, 0, place[0], 0, -0.1, place[1])
+    grid = GeoGrid(100, 100, transform, CRS.from_epsg(crs), gsd=(0.1, 0.1))
+    pixels = _to_pixels(transform, _rectangle(4.5, 1.8, azimuth, place))
+    ((length, width, found),) = grid.measure(pixels)
+    assert (length, width) == pytest.approx((4.5, 1.8))
+    assert _azimuths_agree(found, azimuth, 1e-6)
+
+
+@pytest.mark.parametrize(
+    ("gsd", "on_the_ground"),
+    [((0.05, 0.1), True), ((0.06, 0.08), True), ((0.05, 0.2), False), ((0.03, 0.1), False)],
+)
+def test_a_gsd_that_agrees_with_longitude_and_latitude_keeps_directions_on_the_ground(
+    gsd: tuple[float, float], on_the_ground: bool
+) -> None:
+    """At 60 degrees north a degree of longitude is half as long as one of latitude."""
+    grid = replace(_grid("EPSG:4258", (9e-7, 9e-7), (24.9, 60.0)), gsd=gsd)
+    drawn = _on_the_ground("EPSG:4258", 24.9, 60.0, 45.0)
+    ((_, _, found),) = grid.measure(_to_pixels(grid.transform, drawn))
+    in_the_plane = math.degrees(math.atan2(1 / math.cos(math.radians(60)), 1))
+    assert _azimuths_agree(found, 45 if on_the_ground else in_the_plane, 0.2)
+
+
 def test_without_crs_and_pixel_size_a_direction_is_all_there_is() -> None:
     footprints = np.concatenate([_rectangle(45, 18, azimuth) for azimuth in (30, 160)])
     measures = GeoGrid(100, 100, Affine.identity(), None).measure(footprints)
@@ -261,6 +294,32 @@ def test_an_azimuth_is_turned_to_the_north_of_another_crs(
     )
     assert _azimuths_agree(degrees[0], azimuth + turn, 0.005)
     assert math.isnan(degrees[1])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("crs", "target", "beyond"),
+    [
+        (4326, 25832, (5e5, 53e5)),
+        (4326, 3857, (11.57, 500.0)),
+        (4326, 4807, (math.nan, 48.1)),
+        (25832, 4326, (1e12, 1e12)),
+        (25832, 28992, (math.inf, 0.0)),
+    ],
+)
+def test_where_a_crs_does_not_reach_azimuths_are_not_known(
+    crs: int, target: int, beyond: tuple[float, float]
+) -> None:
+    good = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(11.57, 48.1)
+    degrees, places = np.array([30.0, 60.0]), np.array([beyond, good])
+    found = turned(degrees, places, pyproj.CRS.from_epsg(crs), pyproj.CRS.from_epsg(target))
+    assert np.isnan(found).tolist() == [True, False]
+
+
+def test_azimuths_stay_in_their_own_crs_even_off_the_map() -> None:
+    degrees, utm = np.array([30.0, math.nan]), np.array([[5e5, 53e5]] * 2)
+    found = turned(degrees, utm, pyproj.CRS.from_epsg(4326), pyproj.CRS("EPSG:4326"))
+    np.testing.assert_array_equal(found, degrees)
 
 
 def test_azimuths_run_clockwise_from_the_y_axis() -> None:

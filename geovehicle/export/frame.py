@@ -60,7 +60,7 @@ def to_frame(
         N detections in scene pixels.
     grid : GeoGrid
         The scene grid, whose pixels the detections are in.  Where it has a ``gsd`` of
-        its own, vehicles are measured by that.
+        its own, vehicles are measured by that, see :meth:`GeoGrid.measure`.
     source : str
         Name of the raster, the same for every row.
     labels : sequence of str

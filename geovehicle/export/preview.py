@@ -53,7 +53,7 @@ def draw_preview(
     """Draw the detections of a raster on a reduced picture of it.
 
     Below the picture stand the number of vehicles, the colours of the scores
-    and, where the raster is georeferenced, a scale bar.
+    and, where the grid tells the size of its pixels, a scale bar.
 
     Parameters
     ----------

@@ -33,6 +33,10 @@ LAYER = "vehicles"
 
 WGS84 = "EPSG:4326"
 
+FARTHEST_LON_LAT = (360.0, 90.0)
+"""Numbers beyond are no longitude and latitude, and OGR would leave them out silently.
+Longitudes beyond 180 degrees occur, and OGR knows what they mean."""
+
 
 @dataclass(frozen=True)
 class Format:
@@ -128,8 +132,10 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
     ----------
     frame : geopandas.GeoDataFrame
         Polygons with their fields; without rows it makes a valid empty layer.
-        GeoJSON is written in WGS 84 after RFC 7946, all else in the frame's CRS.
-        Numbers that are nan become null.
+        GeoJSON is written in WGS 84 after RFC 7946, which cuts polygons in two at the
+        antimeridian, all else in the frame's CRS.  Numbers that are nan become null.
+        Outer rings of Shapefiles are clockwise; those of GeoJSON are counter-clockwise,
+        and those of GeoPackages as in the frame.
     path : pathlib.Path
         The output; its suffix says the format, in upper or lower case.
     overwrite : bool
@@ -205,6 +211,11 @@ def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
         raise OutputError(
             f"{path} has to be in WGS 84, which {frame.crs.name} does not reach;"
             " write a .gpkg instead"
+        )
+    if (np.abs(shapely.get_coordinates(geographic.geometry)) > FARTHEST_LON_LAT).any():
+        raise OutputError(
+            f"{path} has to be in longitude and latitude, which the coordinates are not,"
+            f" whatever their CRS ({frame.crs.name}) says; write a .gpkg instead"
         )
     return geographic
 

@@ -57,7 +57,8 @@ def open_raster(
     gsd : float
         Metres on the ground of a scene pixel: the model's.
     source_gsd : float, optional
-        Metres on the ground of a raster pixel, in place of what the CRS says.
+        Metres on the ground of a raster pixel, in place of what the CRS says; the
+        grids of the source have it as their ``gsd``.
     bands : tuple of int, optional
         Numbers, from 1, of the red, green and blue bands, or of one grey band.
         By default colour interpretation decides, else the first three bands are
@@ -120,9 +121,9 @@ class RasterioSource:
         self.bands = _choose_bands(dataset, name, bands)
         self._palette = _palette(dataset, self.bands)
         self._flags = dataset.mask_flag_enums[self.bands[0] - 1]
-        self.native_grid = _native_grid(dataset)
+        self.native_grid = _native_grid(dataset, source_gsd)
         try:
-            native_gsd = _native_gsd(dataset, self.native_grid, source_gsd)
+            native_gsd = _native_gsd(dataset, self.native_grid)
             self.grid = scene_grid(self.native_grid, native_gsd, self._model_gsd)
             self.gsd = (
                 native_gsd[0] * self.native_grid.width / self.grid.width,
@@ -300,20 +301,17 @@ def _palette(dataset: DatasetReader, bands: tuple[int, ...]) -> NDArray[np.uint8
     return table
 
 
-def _native_grid(dataset: DatasetReader) -> GeoGrid:
-    grid = GeoGrid(dataset.width, dataset.height, dataset.transform, dataset.crs or None)
+def _native_grid(dataset: DatasetReader, source_gsd: float | None) -> GeoGrid:
+    if source_gsd is not None and not (math.isfinite(source_gsd) and source_gsd > 0):
+        raise SettingsError(f"a ground sampling distance of {source_gsd} m; give one above 0")
+    gsd = None if source_gsd is None else (source_gsd, source_gsd)
+    grid = GeoGrid(dataset.width, dataset.height, dataset.transform, dataset.crs or None, gsd)
     # Coordinates that count pixels are in no CRS, whatever the file says.
     return grid if grid.located else replace(grid, transform=Affine.identity(), crs=None)
 
 
-def _native_gsd(
-    dataset: DatasetReader, grid: GeoGrid, source_gsd: float | None
-) -> tuple[float, float]:
-    if source_gsd is not None:
-        if not (math.isfinite(source_gsd) and source_gsd > 0):
-            raise SettingsError(f"a ground sampling distance of {source_gsd} m; give one above 0")
-        return source_gsd, source_gsd
-    if not grid.located and (dataset.gcps[0] or dataset.rpcs):
+def _native_gsd(dataset: DatasetReader, grid: GeoGrid) -> tuple[float, float]:
+    if grid.gsd is None and not grid.located and (dataset.gcps[0] or dataset.rpcs):
         kind = "ground control points" if dataset.gcps[0] else "RPCs"
         raise GeoreferenceError(f"the raster has only {kind}; rectify it with gdalwarp first")
     return grid.ground_sampling_distance()

@@ -118,6 +118,27 @@ class TestWhatItWrites:
             colours = picture.convert("RGB").getcolors(picture.width * picture.height)
         assert any(red > 200 and blue < 80 for _, (red, _green, blue) in colours)  # outlines
 
+    @pytest.mark.usefixtures("parked_car")
+    @pytest.mark.parametrize("recipe", [{}, {"crs": "EPSG:4326"}, {"crs": None, "located": False}])
+    def test_a_preview_and_the_fields_follow_the_same_pixel_size(
+        self, run, make_raster, tmp_path, monkeypatch, recipe
+    ):
+        """The raster's pixels of 0.2 m are two pixels of the scene each."""
+        bars = []
+        monkeypatch.setattr(
+            "geovehicle.export.preview._Strip.draw_scale_bar",
+            lambda self, metres: bars.append(metres),
+        )
+        raster, output = make_raster(width=100, height=60, **recipe), tmp_path / "cars.gpkg"
+        preview = tmp_path / "cars.png"
+        result = run("detect", raster, "-o", output, "--gsd", 0.2, "--preview", preview)
+        assert result.exit_code == 0
+        vehicle = gpd.read_file(output).iloc[0]
+        assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
+        assert vehicle.azimuth_deg == (135 if recipe.get("located", True) else 45)
+        with Image.open(preview) as picture:
+            assert bars == pytest.approx([20 / picture.width])
+
     def test_boxes(self, run, parked_car, make_raster, tmp_path):
         raster = make_raster(width=120, height=120)
         areas, pictures = [], []

@@ -214,8 +214,19 @@ def test_all_without_crs_stay_so():
     assert concatenate([frame, frame]).crs is None
 
 
-def test_polygons_that_cannot_be_reprojected_are_a_georeference_error():
-    frame = to_frame(found(0.9), grid(3857), "s", CLASSES)
-    nowhere = to_frame(found(0.9), grid(4326, x=0, y=500), "t", CLASSES)
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("gsd", [None, (0.1, 0.1)])
+@pytest.mark.parametrize("cars", [found(0.9), turned(30)], ids=["horizontal", "oriented"])
+@pytest.mark.parametrize("place", [grid(4326, x=0, y=500), grid(25832, x=1e12)], ids=["N", "E"])
+def test_polygons_that_cannot_be_reprojected_are_a_georeference_error(place, cars, gsd):
+    frame = to_frame(cars, grid(3857), "s", CLASSES)
+    nowhere = to_frame(cars, replace(place, gsd=gsd), "t", CLASSES)
     with pytest.raises(GeoreferenceError, match="does not reach"):
         concatenate([frame, nowhere])
+
+
+def test_azimuths_of_a_crs_that_is_contradicted_are_known_and_stay_so():
+    utm_as_degrees = replace(grid(4326, 500000, 5300000), gsd=(0.1, 0.1))
+    frame = to_frame(turned(30), utm_as_degrees, "s", CLASSES)
+    assert frame[["length_m", "width_m", "azimuth_deg"]].to_numpy().tolist() == [[4.5, 1.8, 120]]
+    assert reproject(frame, "EPSG:4326")["azimuth_deg"].tolist() == [120]

@@ -23,9 +23,15 @@ GREY = 90
 class GreyScene:
     name = "grey.tif"
 
-    def __init__(self, width: int = 2000, height: int = 1200, epsg: int | None = 28992) -> None:
+    def __init__(
+        self,
+        width: int = 2000,
+        height: int = 1200,
+        epsg: int | None = 28992,
+        gsd: tuple[float, float] | None = None,
+    ) -> None:
         crs = None if epsg is None else CRS.from_epsg(epsg)
-        self.grid = GeoGrid(width, height, Affine(0.1, 0, 155000, 0, -0.1, 463000), crs)
+        self.grid = GeoGrid(width, height, Affine(0.1, 0, 155000, 0, -0.1, 463000), crs, gsd)
 
     def read(self, window: PatchWindow) -> Patch:
         raise NotImplementedError
@@ -149,13 +155,32 @@ def test_a_narrow_scene_has_room_for_its_caption(tmp_path):
     assert np.nonzero((drawn[500] == GREY).all(axis=-1))[0].mean() == pytest.approx(322, abs=1)
 
 
-def test_the_scale_bar_has_a_round_length(tmp_path):
-    draw_preview(GreyScene(), Detections.empty(), tmp_path / "p.png", 2000)
-    strip = picture(tmp_path / "p.png")[1200:, 1500:]
-    longest = max(
+def scale_bar(path: Path) -> float:
+    """Return the length of the bar in a picture of 2000 x 1200 pixels and its strip."""
+    strip = picture(path)[1200:, 1500:]
+    return max(
         np.ptp(columns) for row in strip if len(columns := np.nonzero(row.min(axis=-1) > 200)[0])
     )
-    assert longest == pytest.approx(200, abs=2)  # 20 m at 0.1 m
+
+
+def test_the_scale_bar_has_a_round_length(tmp_path):
+    draw_preview(GreyScene(), Detections.empty(), tmp_path / "p.png", 2000)
+    assert scale_bar(tmp_path / "p.png") == pytest.approx(200, abs=2)  # 20 m at 0.1 m
+
+
+@pytest.mark.parametrize("epsg", [None, 28992, 4326])
+def test_the_scale_bar_goes_by_the_pixel_size_that_is_given(tmp_path, monkeypatch, epsg):
+    texts = []
+    write = preview._Strip._text
+    monkeypatch.setattr(
+        preview._Strip,
+        "_text",
+        lambda self, at, text, *rest: (texts.append(text), write(self, at, text, *rest)),
+    )
+    scene = GreyScene(epsg=epsg, gsd=(0.4, 0.3))
+    draw_preview(scene, Detections.empty(), tmp_path / "p.png", 2000)
+    assert scale_bar(tmp_path / "p.png") == pytest.approx(250, abs=2)
+    assert texts[-1] == "100 m"  # of the width's 18 %, which are 144 m
 
 
 @pytest.mark.parametrize(
@@ -166,7 +191,7 @@ def test_round_lengths_begin_with_1_2_or_5(length, rounded):
     assert preview._round_below(length) == pytest.approx(rounded)
 
 
-def test_without_a_crs_there_is_no_scale_bar(tmp_path):
+def test_without_a_crs_and_a_pixel_size_there_is_no_scale_bar(tmp_path):
     draw_preview(GreyScene(epsg=None), Detections.empty(), tmp_path / "p.png", 1000)
     strip = picture(tmp_path / "p.png")[600:, 750:]
     assert (strip == preview.INK).all()

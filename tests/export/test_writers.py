@@ -11,6 +11,7 @@ import pyogrio
 import pytest
 import shapely
 from pyogrio.errors import DataSourceError, FeatureError
+from pyproj import Transformer
 
 from geovehicle.errors import OutputError
 from geovehicle.export import writers
@@ -169,6 +170,42 @@ def test_geojson_out_of_reach_of_wgs84_is_refused(tmp_path):
     local = layer(crs=None).set_crs('LOCAL_CS["site",UNIT["metre",1]]')
     with pytest.raises(OutputError, match=r"does not reach; write a \.gpkg"):
         write(local, tmp_path / "out.geojson")
+
+
+def test_geojson_of_numbers_that_are_no_degrees_is_refused(tmp_path):
+    frame = layer(crs=None).set_crs(4326)
+    with pytest.raises(OutputError, match=r"\(WGS 84\) says; write a \.gpkg") as caught:
+        write(frame, tmp_path / "out.geojson")
+    assert "\n" not in str(caught.value)
+    write(frame, tmp_path / "out.gpkg")
+    assert names(tmp_path) == {"out.gpkg"}
+
+
+def test_rings_turn_as_the_format_asks(tmp_path):
+    counter_clockwise = layer()
+    assert counter_clockwise.exterior.is_ccw.all()
+    for suffix, expected in ((".gpkg", True), (".geojson", True), (".shp", False)):
+        write(counter_clockwise, tmp_path / f"out{suffix}")
+        found = gpd.read_file(tmp_path / f"out{suffix}")
+        assert found.exterior.is_ccw.tolist() == [expected] * 3
+
+
+@pytest.mark.parametrize("crs", [4326, 32660])
+def test_a_vehicle_on_the_antimeridian_is_in_two_parts_in_geojson(tmp_path, crs):
+    x, y = Transformer.from_crs(4326, crs, always_xy=True).transform(180, 10)
+    metre = 1e-5 if crs == 4326 else 1
+    frame = layer(1, crs).set_geometry(
+        [shapely.box(x - 2 * metre, y - metre, x + 2.5 * metre, y + metre)], crs=crs
+    )
+    for suffix in (".geojson", ".gpkg"):
+        write(frame, tmp_path / f"out{suffix}")
+    (halves,) = gpd.read_file(tmp_path / "out.geojson").geometry
+    assert halves.geom_type == "MultiPolygon"
+    east, west = sorted(part.bounds for part in halves.geoms)
+    assert (east[0], west[2]) == (-180, 180)
+    assert max(east[2] - east[0], west[2] - west[0]) < 1e-4
+    (whole,) = gpd.read_file(tmp_path / "out.gpkg").geometry
+    assert whole.geom_type == "Polygon"
 
 
 def test_a_shapefile_has_its_sidecars_in_utf8(tmp_path):

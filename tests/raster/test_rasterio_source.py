@@ -437,6 +437,23 @@ class TestGeoreference:
         with open_raster(make_raster(gsd=(0.1, 0.2)), GSD, source_gsd=0.3) as source:
             assert (source.grid.width, source.grid.height) == (288, 192)
 
+    @pytest.mark.parametrize(
+        "recipe", [{}, {"crs": None}, {"located": False}, {"crs": "EPSG:4326"}]
+    )
+    @pytest.mark.parametrize("gsd", [0.1, 0.104, 0.3])
+    def test_grids_have_the_users_gsd(self, make_raster: Any, recipe: Any, gsd: float) -> None:
+        with open_raster(make_raster(**recipe), GSD, source_gsd=gsd) as source:
+            assert source.native_grid.gsd == (gsd, gsd)
+            assert source.grid.gsd == pytest.approx(source.gsd)
+            assert source.grid.ground_sampling_distance() == source.grid.gsd
+            across = source.gsd[0] * source.grid.width, source.gsd[1] * source.grid.height
+            assert across == pytest.approx((96 * gsd, 64 * gsd))
+
+    def test_grids_have_none_of_their_own_otherwise(self, make_raster: Any) -> None:
+        for gsd in ((0.1, 0.1), (0.3, 0.2)):
+            with open_raster(make_raster(gsd=gsd), GSD) as source:
+                assert source.native_grid.gsd is source.grid.gsd is None
+
     @pytest.mark.parametrize("gsd", [0.0, -1.0, math.nan, math.inf])
     def test_an_impossible_gsd_is_refused(self, make_raster: Any, gsd: float) -> None:
         with pytest.raises(SettingsError, match="give one above 0"):
