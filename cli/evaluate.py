@@ -205,15 +205,15 @@ def _text(evaluation: Evaluation) -> str:
 
 
 def _table(report: Report) -> str:
-    from geovehicle.export.tables import HEADER, figures, plain
+    from geovehicle.export.tables import COMPARED, HEADER, figures, plain
 
     groups = report.sources if len(report.sources) > 1 else {}
     rows = [(source or "-", *figures(metrics)) for source, metrics in groups.items()]
     table = plain(("source", *HEADER), [*rows, ("total", *figures(report.total))])
-    compared = " of footprints" if report.boxes == "oriented" else ""
+    compared = COMPARED[report.boxes]
     lines = [
         table,
-        f"precision, recall and F1 at a score of {report.score:g}, IoU 0.3{compared}",
+        f"precision, recall and F1 at a score of {report.score:g}, IoU 0.3 of {compared}",
         *_details(report),
     ]
     return "\n".join(lines)
@@ -223,7 +223,7 @@ def _details(report: Report) -> Iterator[str]:
     """Yield lines on footprints and types, where they were compared."""
     from geovehicle.export.tables import footprint_figures, share
 
-    if report.footprints is not None:
+    if report.footprints is not None and report.footprints.vehicles:
         _, middle, most, small, *sides = footprint_figures(report.footprints)
         yield f"direction off by {middle} (median), {most} (95 %); {small} below 10°"
         length, length_off, width, width_off = sides

@@ -56,7 +56,7 @@ class Comparison:
         there are more than one.
     """
 
-    boxes: BoxesName = "horizontal"
+    boxes: BoxesName
     labels: tuple[str, ...] = ()
 
 
@@ -159,8 +159,8 @@ def report(
     images: Sequence[LabelledImage],
     detections: Sequence[Detections],
     score: float,
-    name: str = "",
-    comparison: Comparison = Comparison(),
+    name: str,
+    comparison: Comparison,
 ) -> Report:
     """Return the figures of detections, in the pixels of their images.
 
@@ -175,7 +175,8 @@ def report(
     name : str
         Of the detector.
     comparison : Comparison
-        What is compared, and what the labels of the detections mean.
+        What is compared, and what the labels of the detections mean;
+        :func:`choose_boxes` tells what :func:`evaluate` compares.
     """
     pairs = list(zip(images, detections, strict=True))
     oriented = comparison.boxes == "oriented"
@@ -225,7 +226,11 @@ def longest_sides(corners: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _footprint_errors(measurement: Measurement, pairs: Sequence[Pair]) -> FootprintErrors | None:
-    """Return how far footprints are off, in metres, if the detector tells any."""
+    """Return how far footprints are off, in metres, if the detector tells any.
+
+    The length is the longer side of both, as in layers: that of a vehicle which the edge
+    of the image cuts may run across it.
+    """
     if all(found.footprints is None for _, found in pairs):
         return None
     told, labelled = [np.empty((0, 5))], [np.empty((0, 5))]
@@ -233,7 +238,7 @@ def _footprint_errors(measurement: Measurement, pairs: Sequence[Pair]) -> Footpr
         in_metres = [image.gsd] * 4 + [1.0]
         truth = lengthwise(rectangles_of(image.footprints)) * in_metres
         truth[~image.oriented] = np.nan
-        told.append(rectangles_of(found.outlines) * in_metres)
+        told.append(lengthwise(rectangles_of(found.outlines)) * in_metres)
         labelled.append(truth)
     return measurement.footprint_errors(np.concatenate(told), np.concatenate(labelled))
 

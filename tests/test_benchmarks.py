@@ -13,7 +13,7 @@ from PIL import Image
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
 from geovehicle.errors import SettingsError
-from geovehicle.evaluation import report
+from geovehicle.evaluation import Comparison, report
 from geovehicle.settings import (
     DEFAULT_DETECTOR,
     FASTER_RCNN,
@@ -174,7 +174,9 @@ def test_the_time_of_a_resumed_training_is_that_of_all_its_parts(
 
     monkeypatch.setattr(runs, "train", resumed)
     monkeypatch.setattr(
-        runs, "evaluate", lambda images, *_: report(images, [Detections.empty()], 0.5)
+        runs,
+        "evaluate",
+        lambda images, *_: report(images, [Detections.empty()], 0.5, "", Comparison("horizontal")),
     )
     (dfl,) = (one for one in variants.VARIANTS if one.name == "dfl-cnn")
     budget = variants.Budget(DEFAULT_DETECTOR, TrainSettings())

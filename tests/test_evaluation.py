@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from affine import Affine
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
@@ -13,11 +14,13 @@ from geovehicle.detections import Detections
 from geovehicle.errors import DatasetError
 from geovehicle.evaluation import Comparison, choose_boxes, evaluate, name_of, predict, report
 from geovehicle.footprints import boxes_of, corners_of
+from geovehicle.georeference import GeoGrid
 from geovehicle.matching import FALSE, IGNORED, Rates
 from geovehicle.metrics import Confusion, Found
 from geovehicle.settings import DetectSettings
 
 CAR = [0.0, 0.0, 40.0, 20.0]
+BOXES, ORIENTED = Comparison("horizontal"), Comparison("oriented")
 
 
 def labelled(
@@ -50,7 +53,7 @@ def moved(dx: float) -> list[float]:
 
 def test_report_tells_sources_apart() -> None:
     images = [labelled([CAR], source="a"), labelled([CAR], source="b")]
-    result = report(images, [found((CAR, 0.9)), Detections.empty()], score=0.5)
+    result = report(images, [found((CAR, 0.9)), Detections.empty()], 0.5, "", BOXES)
     assert result.sources["a"].ap50 == pytest.approx(1.0)
     assert result.sources["b"].rates.recall == 0
     assert result.total.rates == Rates(1, 1, 2)
@@ -59,7 +62,7 @@ def test_report_tells_sources_apart() -> None:
 
 def test_report_takes_its_rates_at_the_paper_s_overlap() -> None:
     # IoU of 24 / 56 is between 0.3 and 0.5
-    result = report([labelled([CAR])], [found((moved(16), 0.75))], score=0.5).total
+    result = report([labelled([CAR])], [found((moved(16), 0.75))], 0.5, "", BOXES).total
     assert (result.ap50, result.ap30) == (0.0, 1.0)
     assert result.rates == Rates(1, 1, 1)
 
@@ -67,26 +70,26 @@ def test_report_takes_its_rates_at_the_paper_s_overlap() -> None:
 def test_report_matches_within_images_and_leaves_out_what_is_ignored() -> None:
     images = [labelled([CAR], ignore=[[100, 0, 200, 50]]), labelled([moved(100)])]
     detections = [found((moved(100), 0.9), (moved(60), 0.8)), found((moved(100), 0.7))]
-    result = report(images, detections, score=0.5)
+    result = report(images, detections, 0.5, "", BOXES)
     assert result.total.rates == Rates(1, 2, 2)
     assert result.assigned.tolist() == [IGNORED, FALSE, 1]
     assert result.detections == tuple(detections)
 
 
 def test_report_has_no_groups_that_the_data_set_does_not_tell() -> None:
-    result = report([labelled([CAR])], [found((CAR, 0.9))], score=0.5)
+    result = report([labelled([CAR])], [found((CAR, 0.9))], 0.5, "", BOXES)
     assert set(result.groups) == {"sizes"}
     assert result.types == {}
-    assert report([replace(labelled([CAR]), scene="lot")], [Detections.empty()], 0.5).groups[
-        "scenes"
-    ]["lot"].rates == Rates(0, 0, 1)
+    placed = replace(labelled([CAR]), scene="lot")
+    scenes = report([placed], [Detections.empty()], 0.5, "", BOXES).groups["scenes"]
+    assert scenes["lot"].rates == Rates(0, 0, 1)
 
 
 def test_report_tells_sizes_in_metres() -> None:
     bus = [0.0, 0.0, 30.0, 120.0]
     coarse = replace(labelled([bus]), gsd=0.2)
     images = [labelled([CAR, moved(100)]), coarse]
-    sizes = report(images, [found((CAR, 0.9)), found((bus, 0.9))], score=0.5).groups["sizes"]
+    sizes = report(images, [found((CAR, 0.9)), found((bus, 0.9))], 0.5, "", BOXES).groups["sizes"]
     assert sizes["3.5 to 6 m"].rates == Rates(1, 1, 2)
     assert sizes["from 9 m"].rates == Rates(1, 1, 1)
     assert sizes["from 9 m"].images is None
@@ -94,11 +97,8 @@ def test_report_tells_sizes_in_metres() -> None:
 
 def test_report_tells_types() -> None:
     images = [replace(labelled([CAR, moved(100)]), types=("car", "bus")), labelled([CAR])]
-    result = report(images, [found((CAR, 0.9)), found((CAR, 0.9))], score=0.5)
+    result = report(images, [found((CAR, 0.9)), found((CAR, 0.9))], 0.5, "", BOXES)
     assert result.types == {"bus": Found(0, 1), "car": Found(1, 1)}
-
-
-ORIENTED = Comparison("oriented")
 
 
 def lying(*rectangles: tuple[float, float, float, float, float]) -> np.ndarray:
@@ -121,7 +121,7 @@ def told(
 def test_footprints_are_compared_on_request() -> None:
     # a neighbour in a diagonal car park: the boxes share much, the footprints nothing
     image, neighbour = outlined(lying((50, 50, 46, 18, 45))), lying((70, 50, 46, 18, 45))
-    horizontal = report([image], [told(neighbour, [0.9])], 0.5)
+    horizontal = report([image], [told(neighbour, [0.9])], 0.5, "", BOXES)
     oriented = report([image], [told(neighbour, [0.9])], 0.5, "", ORIENTED)
     assert (horizontal.boxes, horizontal.total.rates) == ("horizontal", Rates(1, 1, 1))
     assert (oriented.boxes, oriented.total.rates) == ("oriented", Rates(0, 1, 1))
@@ -155,6 +155,46 @@ def test_a_labelled_outline_may_begin_at_any_corner() -> None:
     assert errors.length_error == pytest.approx(0)
 
 
+CUT, TURNED = (50, 50, 15, 19, 30), (50, 50, 19, 15, -60)
+"""One vehicle that the edge of an image cuts: 15 along, 19 across; and named the other way."""
+
+
+@pytest.mark.parametrize("one", [CUT, TURNED])
+@pytest.mark.parametrize("other", [CUT, TURNED])
+def test_the_length_is_the_longer_side_of_both(
+    one: tuple[float, ...], other: tuple[float, ...]
+) -> None:
+    image, found = outlined(lying(one)), told(lying(other), [0.9])
+    errors = report([image], [found], 0.5, "", ORIENTED).footprints
+    assert errors is not None
+    assert errors.vehicles == 1
+    assert errors.turn_95 == pytest.approx(0, abs=1e-6)
+    assert (errors.length_bias, errors.width_bias) == pytest.approx((0, 0), abs=1e-9)
+    lengths = GeoGrid(200, 100, Affine.identity(), None, gsd=image.gsd).measure(found.footprints)
+    assert lengths[0, :2] == pytest.approx((1.9, 1.5))  # as in layers
+
+
+def test_a_cut_vehicle_that_is_told_too_long_has_a_bias_of_its_longer_side() -> None:
+    image, found = outlined(lying(TURNED)), told(lying((50, 50, 15, 22, 30)), [0.9])
+    errors = report([image], [found], 0.5, "", ORIENTED).footprints
+    assert errors is not None
+    assert (errors.length_bias, errors.width_bias) == pytest.approx((0.3, 0), abs=1e-9)
+
+
+def test_an_oriented_detector_may_find_nothing() -> None:
+    images = [outlined(lying((50, 50, 46, 18, 45))), labelled([])]
+    nothing = report(images, [Detections.empty()] * 2, 0.5, "", ORIENTED)
+    assert (nothing.boxes, nothing.footprints) == ("oriented", None)
+    assert (nothing.total.rates, nothing.total.ap50) == (Rates(0, 0, 1), 0)
+    assert nothing.groups["sizes"]["3.5 to 6 m"].rates == Rates(0, 0, 1)
+    # of one image nothing, of the other a false one
+    false = told(lying((50, 50, 46, 18, 0)), [0.9])
+    one = report(images, [Detections.empty(), false], 0.5, "", ORIENTED)
+    assert one.total.rates == Rates(0, 1, 1)
+    assert one.footprints is not None
+    assert one.footprints.vehicles == 0
+
+
 def test_a_detector_of_boxes_has_no_errors_of_footprints() -> None:
     image = outlined(lying((50, 50, 46, 18, 45)))
     result = report([image], [found((list(image.boxes[0]), 0.9))], 0.5, "", ORIENTED)
@@ -186,11 +226,12 @@ def test_types_are_compared_where_both_tell_them() -> None:
         replace(found((CAR, 0.9), (moved(100), 0.8)), labels=np.array([0, 1])),
         found((CAR, 0.9)),
     ]
-    types = Comparison(labels=("car", "van"))
+    types = Comparison("horizontal", ("car", "van"))
     result = report(images, detections, 0.5, "", types)
     assert result.labels == ("car", "van")
     assert result.confusion == Confusion(("car", "van", "bus"), ((1, 0, 0), (0, 0, 0), (0, 1, 0)))
-    assert report(images, detections, 0.5, "", Comparison(labels=("vehicle",))).confusion is None
+    one = Comparison("horizontal", ("vehicle",))
+    assert report(images, detections, 0.5, "", one).confusion is None
     plain = [replace(image, types=()) for image in images]
     assert report(plain, detections, 0.5, "", types).confusion is None
 
@@ -284,6 +325,6 @@ def test_an_empty_data_set_is_told() -> None:
 def test_average_precision_does_not_depend_on_the_score_of_the_rates() -> None:
     image = labelled([CAR, moved(100)])
     detections = found((CAR, 0.9), (moved(100), 0.02))
-    low, high = (report([image], [detections], score).total for score in (0.01, 0.5))
+    low, high = (report([image], [detections], score, "", BOXES).total for score in (0.01, 0.5))
     assert low.ap50 == high.ap50
     assert (low.rates.true, high.rates.true) == (2, 1)

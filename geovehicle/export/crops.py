@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geovehicle.data.coco import LabelledImage
+    from geovehicle.detections import Detections
     from geovehicle.metrics import Report
 
 SIDE = 240
@@ -94,7 +95,7 @@ def worst_errors(
 
 @dataclass(frozen=True, eq=False)
 class _Error:
-    """What a picture is about: an outline (4, 2) in the pixels of an image.
+    """What a picture is about: an outline (4, 2), as it was compared, in the pixels of an image.
 
     That of a detection has its score.
     """
@@ -106,7 +107,7 @@ class _Error:
 
 def _false(report: Report) -> list[_Error]:
     """Return the false detections, the highest score first."""
-    outlines = _joined([found.outlines for found in report.detections])
+    outlines = _joined([_detected(found, report) for found in report.detections])
     counts = [len(found) for found in report.detections]
     image_of = np.repeat(np.arange(len(counts)), counts)
     return [
@@ -117,10 +118,20 @@ def _false(report: Report) -> list[_Error]:
 
 def _missed(images: Sequence[LabelledImage], report: Report) -> list[_Error]:
     """Return the vehicles that were not found, the largest first."""
-    outlines = _joined([image.footprints for image in images])
+    outlines = _joined([_labelled(image, report) for image in images])
     image_of = np.repeat(np.arange(len(images)), [len(image.boxes) for image in images])
     errors = [_Error(int(image_of[index]), outlines[index]) for index in report.missed()]
     return sorted(errors, key=lambda error: -_metres(images[error.image], error))
+
+
+def _detected(found: Detections, report: Report) -> NDArray[np.float64]:
+    """Return what was compared of detections: boxes as footprints, or the footprints."""
+    return straight(found.boxes) if report.boxes == "horizontal" else found.outlines
+
+
+def _labelled(image: LabelledImage, report: Report) -> NDArray[np.float64]:
+    """Return what was compared of an image's vehicles."""
+    return straight(image.boxes) if report.boxes == "horizontal" else image.footprints
 
 
 def _joined(outlines: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -159,11 +170,12 @@ def _outlines(
     """Return outlines, (N, 4, 2) in image pixels, with their colours, the last on top."""
     first = sum(len(found) for found in report.detections[:number])
     found = report.detections[number]
+    outlines = _detected(found, report)
     false = report.assigned[first : first + len(found)] == FALSE
     shown = report.scores[first : first + len(found)] >= report.score
     return [
         (straight(image.ignore), IGNORED),
-        (image.footprints, TRUTH),
-        (found.outlines[shown & ~false], DETECTED),
-        (found.outlines[shown & false], WRONG),
+        (_labelled(image, report), TRUTH),
+        (outlines[shown & ~false], DETECTED),
+        (outlines[shown & false], WRONG),
     ]

@@ -16,6 +16,7 @@ from geovehicle.errors import OutputError
 from geovehicle.export.crops import worst_errors
 from geovehicle.export.figures import draw_figures
 from geovehicle.export.tables import (
+    COMPARED,
     FOOTPRINTS,
     HEADER,
     TABLE_1,
@@ -51,9 +52,6 @@ SHOWN_ERRORS = 12
 
 CATEGORY = 1
 """The id of vehicles in data sets that geovehicle writes."""
-
-COMPARED = {"oriented": "footprints", "horizontal": "horizontal boxes", None: "polygons"}
-"""What was compared, by :attr:`geovehicle.metrics.Report.boxes`."""
 
 GROUPS = {"sources": "source", "scenes": "scene", "sizes": "longest side"}
 """Headings of the tables by :attr:`geovehicle.metrics.Report.groups`."""
@@ -212,10 +210,14 @@ def _table_page(evaluation: Evaluation) -> str:
     reports = evaluation.reports
     text = (
         f"At an IoU of {PAPER.evaluation_iou}. Rows marked as published are the paper's own,"
-        f" measured on ITCVD; they compare with the others only where those are of ITCVD,"
-        f" too.\n\n{markdown(TABLE_1, table_1(reports, evaluation.data))}"
+        f" measured by horizontal boxes on ITCVD; they compare with the others only where those"
+        f" are, too.\n\n{markdown(TABLE_1, table_1(reports, evaluation.data), 3)}"
     )
-    rows = [(one.name, *footprint_figures(one.footprints)) for one in reports if one.footprints]
+    rows = [
+        (one.name, *footprint_figures(one.footprints))
+        for one in reports
+        if one.footprints and one.footprints.vehicles
+    ]
     if rows:
         text += f"\nFootprints of true detections\n\n{markdown(('method', *FOOTPRINTS), rows, 1)}"
     for one in reports:

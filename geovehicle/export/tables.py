@@ -26,7 +26,17 @@ HEADER: Row = (
 )
 """What :func:`figures` returns."""
 
-TABLE_1: Row = ("method", "data", "recall", "precision", "F1", "AP30", "AP50", "AP50:95")
+TABLE_1: Row = (
+    "method",
+    "data",
+    "compared",
+    "recall",
+    "precision",
+    "F1",
+    "AP30",
+    "AP50",
+    "AP50:95",
+)
 
 FOOTPRINTS: Row = (
     "vehicles",
@@ -43,10 +53,15 @@ FOOTPRINTS: Row = (
 NOTHING = "-"
 """Stands where there is no figure."""
 
+COMPARED = {"oriented": "footprints", "horizontal": "horizontal boxes", None: "polygons"}
+"""What was compared, by :attr:`geovehicle.metrics.Report.boxes`."""
+
+ON_ITCVD: Row = ("ITCVD", COMPARED["horizontal"])
+
 PUBLISHED: tuple[Row, ...] = (
-    ("DFL-CNN, published", "ITCVD", "89.44 %", "64.61 %", "0.7502", *[NOTHING] * 3),
-    ("Faster R-CNN, published", "ITCVD", NOTHING, NOTHING, "0.7030", *[NOTHING] * 3),
-    ("HOG + SVM, published", "ITCVD", NOTHING, NOTHING, "0.0997", *[NOTHING] * 3),
+    ("DFL-CNN, published", *ON_ITCVD, "89.44 %", "64.61 %", "0.7502", *[NOTHING] * 3),
+    ("Faster R-CNN, published", *ON_ITCVD, NOTHING, NOTHING, "0.7030", *[NOTHING] * 3),
+    ("HOG + SVM, published", *ON_ITCVD, NOTHING, NOTHING, "0.0997", *[NOTHING] * 3),
 )
 """Rows of the paper's own Table 1: M. Y. Yang et al., "Vehicle Detection in Aerial
 Images", Photogrammetric Engineering & Remote Sensing 85(4), 2019."""
@@ -131,7 +146,8 @@ def table_1(reports: Sequence[Report], data: str) -> list[Row]:
         rates, total = report.total.rates, report.total
         percent = [f"{100 * value:.2f} %" for value in (rates.recall, rates.precision)]
         precisions = (total.ap30, total.ap50, total.ap50_95)
-        rows.append((report.name, data, *percent, share(rates.f1, 4), *map(share, precisions)))
+        texts = (report.name, data, COMPARED[report.boxes])
+        rows.append((*texts, *percent, share(rates.f1, 4), *map(share, precisions)))
     return [*rows, *PUBLISHED]
 
 

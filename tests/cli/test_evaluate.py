@@ -36,7 +36,7 @@ def asked(monkeypatch):
 
     def made(images, detections, score, name):
         plain = [replace(image, boxes=vehicle) for image in images]
-        return report(plain, detections, score, name)
+        return report(plain, detections, score, name, Comparison("horizontal"))
 
     monkeypatch.setattr("geovehicle.evaluation.evaluate", known)
     monkeypatch.setattr("geovehicle.engines.detectors.load_detector", lambda *_: None)
@@ -52,7 +52,7 @@ def test_the_table(evaluate):
         ["total", "2", "2", "0.505", "0.505", "0.505", "1.000", "0.500", "0.667", "0.667", "0.750"],
     ]
     assert len({len(line) for line in lines[:4]}) == 1
-    assert lines[4] == "precision, recall and F1 at a score of 0.5, IoU 0.3"
+    assert lines[4] == "precision, recall and F1 at a score of 0.5, IoU 0.3 of horizontal boxes"
 
 
 @pytest.mark.usefixtures("asked")
@@ -186,6 +186,18 @@ def test_what_was_compared_is_told(evaluate, monkeypatch):
     ]
 
 
+def test_no_footprints_to_compare_are_no_line(evaluate, monkeypatch):
+    none = FootprintErrors(0, *[np.nan] * 7)
+
+    def known(images, *_):
+        made = report(images, [Detections.empty()] * 2, 0.5, "", Comparison("oriented"))
+        return replace(made, footprints=none)
+
+    monkeypatch.setattr("geovehicle.evaluation.evaluate", known)
+    told = evaluate("--gsd", 0.1).stdout.splitlines()[4:]
+    assert told == ["precision, recall and F1 at a score of 0.5, IoU 0.3 of footprints"]
+
+
 @pytest.fixture
 def layers(tmp_path):
     """Return a layer of two cars, and one that has found the first."""
@@ -203,6 +215,7 @@ def test_a_layer_against_a_layer(run, layers, tmp_path):
     result = run("evaluate", truth, "--predictions", cars, "-o", folder)
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines()[1].split()[:3] == ["total", "-", "2"]
+    assert result.stdout.splitlines()[2].endswith("IoU 0.3 of polygons")
     (model,) = json.loads((folder / "metrics.json").read_text())["models"]
     assert model["name"] == "cars"
     assert (model["total"]["rates"]["precision"], model["total"]["rates"]["recall"]) == (1.0, 0.5)

@@ -49,7 +49,8 @@ def detections() -> list[Detections]:
 @pytest.fixture
 def evaluation(images: list[LabelledImage], detections: list[Detections]) -> Evaluation:
     """Return one detector with those detections, at a score of 0.5."""
-    return Evaluation("labels.json", [report(images, detections, 0.5, "mine")], images)
+    plain = report(images, detections, 0.5, "mine", Comparison("horizontal"))
+    return Evaluation("labels.json", [plain], images)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from PIL import Image
 
 from geovehicle.detections import Detections
 from geovehicle.errors import DatasetError
-from geovehicle.evaluation import report
+from geovehicle.evaluation import Comparison, report
 from geovehicle.export.crops import DETECTED, IGNORED, OUTSIDE, SIDE, TRUTH, WRONG, worst_errors
 
 
@@ -47,7 +47,7 @@ def test_each_kind_of_box_has_its_colour(evaluation):
 def test_the_worst_come_first_and_no_more_than_asked_for(images):
     boxes = np.array([[20.0 * n, 70, 20 * n + 15, 80] for n in range(3)])
     wrong = Detections(boxes, np.array([0.6, 0.9, 0.7]), np.zeros(3))
-    result = report(images, [wrong, wrong.shift(5, 0)], 0.65)
+    result = report(images, [wrong, wrong.shift(5, 0)], 0.65, "", Comparison("horizontal"))
     false, missed = worst_errors(images, result, 3)
     assert [crop.score for crop in false] == pytest.approx([0.9, 0.9, 0.7])
     assert [crop.name for crop in false] == ["photo_1.png", "photo_2.png", "photo_1.png"]
@@ -69,6 +69,20 @@ def test_footprints_are_drawn_as_they_lie(oriented):
     # 50 of 150 pixels
     along = across * np.cos(-0.6) + down * np.sin(-0.6)
     assert np.ptp(along) == pytest.approx(SIDE / 3, abs=6)
+
+
+def test_boxes_are_drawn_where_boxes_were_compared(oriented):
+    (image,), (footprints,) = oriented.images, oriented.reports
+    by_boxes = report([image], footprints.detections, 0.5, "mine", Comparison("horizontal"))
+    (false,), (missed,) = worst_errors([image], by_boxes, 5)
+    # 50 x 20 and 40 x 16 pixels, turned by 0.6
+    sides = [[50, 20], [40, 16]] @ np.array([np.cos(0.6), np.sin(0.6)])
+    assert [false.metres, missed.metres] == pytest.approx(sides / 10)
+    for crop, colour in ((false, WRONG), (missed, TRUTH)):
+        pixels = np.asarray(Image.open(io.BytesIO(crop.jpeg)), int)
+        drawn = np.abs(pixels - colour).max(axis=-1) < 60
+        straight_lines = (drawn.sum(axis=0) > 40).sum(), (drawn.sum(axis=1) > 40).sum()
+        assert min(straight_lines) >= 2
 
 
 def test_an_image_that_is_gone_is_told(evaluation):

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 
 from geovehicle.errors import OutputError
 from geovehicle.export.report import check_report, write_report
-from geovehicle.metrics import Found
+from geovehicle.metrics import FootprintErrors, Found
 
 FILES = {
     "metrics.json",
@@ -67,9 +67,9 @@ def folder(tmp_path):
 def test_a_report_is_a_folder_of_these_files(evaluation, folder):
     write_report(evaluation, folder)
     assert {file.name for file in folder.iterdir()} == FILES
-    assert "| mine | labels.json | 66.67 % | 66.67 % | 0.6667 |" in (
-        (folder / "table1.md").read_text("utf-8")
-    )
+    table = (folder / "table1.md").read_text("utf-8")
+    assert "| mine | labels.json | horizontal boxes | 66.67 % | 66.67 % | 0.6667 |" in table
+    assert "| --- | --- | --- | ---: |" in table
 
 
 def test_metrics(comparison, folder):
@@ -95,6 +95,21 @@ def test_predictions_are_coco_results(evaluation, detections, folder, tmp_path):
     labels.dataset["categories"] = [{"id": 1, "name": "vehicle"}]
     labels.createIndex()
     assert len(labels.loadRes(results).anns) == 3
+
+
+def test_pycocotools_takes_boxes_of_predictions_with_footprints(oriented, folder):
+    write_report(oriented, folder)
+    labels = COCO()
+    labels.dataset = {"info": {}, "images": [{"id": 10}], "annotations": []}
+    labels.dataset["categories"] = [{"id": 1, "name": "vehicle"}]
+    labels.createIndex()
+    loaded = labels.loadRes(str(folder / "predictions.json"))
+    (found,) = oriented.reports[0].detections
+    told = [loaded.anns[number] for number in sorted(loaded.anns)]
+    corners = [[x, y, x + width, y + height] for x, y, width, height in (a["bbox"] for a in told)]
+    np.testing.assert_allclose(corners, found.boxes, atol=2e-3)
+    assert [one["category_id"] for one in told] == [1, 1]
+    assert [len(one["segmentation"][0]) for one in told] == [8, 8]
 
 
 def test_predictions_tell_footprints_and_types(oriented, folder):
@@ -124,11 +139,13 @@ def test_footprints_and_types_are_told_where_they_were_compared(oriented, folder
     assert told["confusion"]["counts"] == [[0, 1], [0, 0]]
     assert told["confusion"]["recall"] == {"car": 0.0, "van": None}
     table = (folder / "table1.md").read_text("utf-8")
+    assert "| mine | labels.json | footprints | 50.00 % |" in table
     assert "| mine | 1 | 5.7° | 5.7° | 100.0 % | +0.10 m | 0.10 m |" in table
     assert "Types told by mine: 0.000 of all are right" in table
     assert "| car | 0 | 1 | 0.000 |" in table
     text = re.sub(r"\s+", " ", Page((folder / "report.html").read_text("utf-8")).text)
     for shown in (
+        "mine labels.json footprints 50.00 %",
         "Figures of footprints, at a score of 0.5",
         "1 5.7° 5.7° 100.0 % +0.10 m 0.10 m",
         "labelled as car as van right car 0 1 0.000",
@@ -143,6 +160,36 @@ def test_nothing_is_told_of_footprints_and_types_that_were_not_compared(evaluati
     assert "Figures of horizontal boxes" in text
     assert "direction" not in text
     assert "Types told" not in text
+
+
+def test_there_is_no_table_of_footprints_without_a_pair(oriented, folder):
+    none = replace(oriented.reports[0], footprints=FootprintErrors(0, *[np.nan] * 7))
+    pair = replace(oriented.reports[0], name="other", confusion=None)
+    write_report(replace(oriented, reports=[none]), folder)
+    assert "direction" not in (folder / "table1.md").read_text("utf-8")
+    assert "direction" not in Page((folder / "report.html").read_text("utf-8")).text
+    (told,) = json.loads((folder / "metrics.json").read_text("utf-8"))["models"]
+    assert told["footprints"]["vehicles"] == 0
+    write_report(replace(oriented, reports=[none, pair]), folder, overwrite=True)
+    table = (folder / "table1.md").read_text("utf-8").partition("direction")[2]
+    assert "| other | 1 |" in table
+    assert "| mine | 0 |" not in table
+
+
+def test_an_oriented_detector_that_finds_nothing_has_a_report(oriented, folder):
+    from geovehicle.detections import Detections
+    from geovehicle.evaluation import Comparison, report
+
+    comparison = Comparison("oriented", ("car", "van"))
+    nothing = report(oriented.images, [Detections.empty()], 0.5, "mine", comparison)
+    write_report(replace(oriented, reports=[nothing]), folder)
+    (told,) = json.loads((folder / "metrics.json").read_text("utf-8"))["models"]
+    assert (told["boxes"], told["footprints"]) == ("oriented", None)
+    assert (told["total"]["ap50"], told["total"]["rates"]["vehicles"]) == (0, 2)
+    assert json.loads((folder / "predictions.json").read_text("utf-8")) == []
+    assert "| mine | labels.json | footprints | 0.00 % |" in (
+        (folder / "table1.md").read_text("utf-8")
+    )
 
 
 def test_several_detectors_have_a_file_of_predictions_each(comparison, folder):
@@ -179,8 +226,8 @@ def test_the_page_tells_the_figures(page):
     text = re.sub(r"\s+", " ", page.text)
     for told in (
         "3 vehicles on 2 images",
-        "DFL-CNN, published ITCVD 89.44 % 64.61 % 0.7502",
-        "mine labels.json 66.67 % 66.67 % 0.6667",
+        "DFL-CNN, published ITCVD horizontal boxes 89.44 % 64.61 % 0.7502",
+        "mine labels.json horizontal boxes 66.67 % 66.67 % 0.6667",
         "Recommended score: 0.625",
         "a & <b> 2 3",
         "By longest side",
@@ -193,7 +240,7 @@ def test_the_page_tells_the_figures(page):
 
 def test_the_page_tells_which_score_counts_right_if_one_does(evaluation, images, folder):
     from geovehicle.detections import Detections
-    from geovehicle.evaluation import report
+    from geovehicle.evaluation import Comparison, report
 
     def told(name, one):
         write_report(replace(evaluation, reports=[one]), folder / name)
@@ -203,7 +250,7 @@ def test_the_page_tells_which_score_counts_right_if_one_does(evaluation, images,
     assert "Score for counting: 0.625 , at which precision equals recall" in told(
         "enough", evaluation.reports[0]
     )
-    few = report(images, [Detections.empty()] * 2, 0.5, "few")
+    few = report(images, [Detections.empty()] * 2, 0.5, "few", Comparison("horizontal"))
     text = told("few", few)
     assert "Score for counting: - , for there are fewer detections than vehicles" in text
     assert "precision equals recall" not in text
@@ -216,7 +263,7 @@ def test_text_that_is_no_unicode_is_written_with_question_marks(evaluation, imag
     write_report(replace(evaluation, data="e\udcfff", reports=[one], images=odd), folder)
     texts = [(folder / name).read_text("utf-8") for name in ("metrics.json", "report.html")]
     assert all("a?b" in text and "c?d" in text and "e?f" in text for text in texts)
-    assert "| c?d | e?f |" in (folder / "table1.md").read_text("utf-8")
+    assert "| c?d | e?f | horizontal boxes |" in (folder / "table1.md").read_text("utf-8")
 
 
 def test_layers_have_a_report_without_pictures_of_errors(evaluation, folder):
@@ -230,13 +277,14 @@ def test_layers_have_a_report_without_pictures_of_errors(evaluation, folder):
 
 def test_a_detector_without_errors_says_so(evaluation, images, folder):
     from geovehicle.detections import Detections
-    from geovehicle.evaluation import report
+    from geovehicle.evaluation import Comparison, report
 
     perfect = [
         Detections(image.boxes, np.full(len(image.boxes), 0.9), np.zeros(len(image.boxes)))
         for image in images
     ]
-    write_report(replace(evaluation, reports=[report(images, perfect, 0.5, "mine")]), folder)
+    result = report(images, perfect, 0.5, "mine", Comparison("horizontal"))
+    write_report(replace(evaluation, reports=[result]), folder)
     assert Page((folder / "report.html").read_text("utf-8")).text.count("None.") == 2
 
 

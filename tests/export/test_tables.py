@@ -3,6 +3,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import pytest
+
 from geovehicle.export.tables import (
     FOOTPRINTS,
     HEADER,
@@ -52,8 +54,18 @@ def test_table_1_has_the_paper_s_own_rows_marked_as_such(evaluation):
     published = {row["method"]: row for row in rows[1:]}
     assert all(name.endswith("published") for name in published)
     assert {row["data"] for row in published.values()} == {"ITCVD"}
+    assert {row["compared"] for row in published.values()} == {"horizontal boxes"}
     paper = published["DFL-CNN, published"]
     assert (paper["recall"], paper["precision"], paper["F1"]) == ("89.44 %", "64.61 %", "0.7502")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "compared"),
+    [("oriented", "footprints"), ("horizontal", "horizontal boxes"), (None, "polygons")],
+)
+def test_table_1_says_what_was_compared(evaluation, boxes, compared):
+    one = replace(evaluation.reports[0], boxes=boxes)
+    assert table_1([one], "mine.json")[0][TABLE_1.index("compared")] == compared
 
 
 def test_errors_of_footprints():
