@@ -41,7 +41,7 @@ RECIPES = {
 }
 """What is trained and how."""
 
-NETWORK_OPTIONS = ("boxes", "backbone", "backbone_weights", "weights", "val", "resume")
+NETWORK_OPTIONS = ("boxes", "types", "backbone", "backbone_weights", "weights", "val", "resume")
 """What is meaningless for a model that is no network."""
 
 SHOWN = ("AP50", "F1")
@@ -62,6 +62,7 @@ class Network:
     recipe: str
     model: ModelName
     boxes: BoxesName | None
+    types: bool
     backbone: BackboneName | None
     backbone_weights: str | None
     weights: str | None
@@ -76,10 +77,12 @@ class Network:
                 rpn_loss=FASTER_RCNN.rpn_loss,
                 head_loss=FASTER_RCNN.head_loss,
             )
-        if self.boxes == "horizontal":
-            config = replace(config, oriented=False, types=())
-        elif self.boxes == "oriented":
-            config = replace(config, oriented=True, types=VEHICLE_TYPES)
+        if self.boxes:
+            config = replace(config, oriented=self.boxes == "oriented")
+        if self.types and not config.oriented:
+            raise click.UsageError("--types are told by an oriented network; ask for its --boxes")
+        if self.types:
+            config = replace(config, types=VEHICLE_TYPES)
         return replace(config, backbone=self.backbone) if self.backbone else config
 
 
@@ -111,8 +114,13 @@ class Network:
 @click.option(
     "--boxes",
     type=click.Choice(get_args(BoxesName)),
-    help="Whether the network tells vehicles as they lie, and their types, or horizontal boxes"
-    " around them.  [default: the recipe's; the paper's is horizontal]",
+    help="Whether the network tells vehicles as they lie, or horizontal boxes around them."
+    "  [default: the recipe's; the paper's is horizontal]",
+)
+@click.option(
+    "--types",
+    is_flag=True,
+    help="Tell cars, vans, buses and trucks apart; labels must say which are which.",
 )
 @click.option(
     "--backbone", type=click.Choice(get_args(BackboneName)), help="In place of the recipe's."
@@ -251,11 +259,11 @@ def _refuse(network: Network) -> None:
         if given:
             flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
             raise click.UsageError(f"hog-svm is no network; leave out {flags}")
-    own = ("recipe", "model", "boxes", "backbone", "backbone_weights")
+    own = ("recipe", "model", "boxes", "types", "backbone", "backbone_weights")
     if network.weights is not None and any(map(_given, own)):
         raise click.UsageError(
             "--weights bring their own network;"
-            " leave out --recipe, --model, --boxes and --backbone…"
+            " leave out --recipe, --model, --boxes, --types and --backbone…"
         )
 
 

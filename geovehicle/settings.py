@@ -36,6 +36,9 @@ FormatName = Literal["itcvd", "dlr3k", "vedai", "dota", "yolo", "voc", "coco", "
 VEHICLE_TYPES = ("car", "van", "bus", "truck")
 """The types of vehicle that labels and detections can tell."""
 
+UNKNOWN_TYPE = -1
+"""Stands for a type that a data set does not tell, where types are numbers."""
+
 LONGEST_VEHICLE_M = 20.0
 """Patches overlap by this much, so that one of them sees each vehicle whole:
 an articulated bus is 18 m long, an EU lorry with trailer 18.75 m."""
@@ -56,9 +59,13 @@ SEAM_BAND_M = 2.0
 """Half-width of the band along core borders in which a vehicle may be reported
 by two neighbouring patches: far above the detector's jitter of the centre."""
 
-SEAM_IOU = 0.5
-"""Boxes of two patches that overlap by more are two views of one vehicle: views
-differ by a few pixels, diagonal neighbours in a car park overlap by up to 0.45."""
+SEAM_BOX_IOU = 0.5
+"""Horizontal boxes of two patches that overlap by more are two views of one vehicle:
+views differ by a few pixels, diagonal neighbours in a car park overlap by up to 0.45."""
+
+SEAM_FOOTPRINT_IOU = 0.1
+"""The same of footprints: those of neighbours do not overlap at all, and two views of
+one vehicle may lie askew."""
 
 STRETCH_PERCENTILES = (2.0, 98.0)
 """Cumulative cut of the linear stretch to 8 bits, the default of QGIS."""
@@ -148,9 +155,10 @@ class DetectorConfig:
     head_regression_weight: float = 1.0
     """The paper's lambda 2 [1]_."""
     head_direction_weight: float = 0.15
-    """Weight of the loss of an oriented head's directions."""
-    head_type_weight: float = 0.1
-    """Weight of the loss of the types."""
+    """Weight of the loss of an oriented head's directions: at 0.5 it outweighs the focal
+    loss, and vehicles are told worse from what resembles them."""
+    head_type_weight: float = 0.5
+    """Weight of the loss of the types: at 0.1 all become cars, which most of them are."""
     roi_size: int = 7
     """Cells a side of a pooled proposal [3]_."""
     oriented: bool = False
@@ -175,6 +183,8 @@ class DetectorConfig:
                 )
         for name in ("anchor_sizes", "anchor_ratios", "types"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if type(self.oriented) is not bool:
+            raise SettingsError(f"oriented is {self.oriented!r}; choose True or False")
         if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
             raise SettingsError(
                 f"types are {self.types}; an oriented head tells {', '.join(VEHICLE_TYPES)} or none"
@@ -216,13 +226,12 @@ DEFAULT_DETECTOR = DetectorConfig(
     rpn_regression_weight=1.0,
     rpn_top_n_train=300,
     head_batch=256,
-    head_regression_weight=0.1,
+    head_regression_weight=0.3,
     oriented=True,
-    types=VEHICLE_TYPES,
     rpn_top_n=1500,
     detections_per_patch=1000,
     score_threshold=0.55,
-    nms_iou=0.4,
+    nms_iou=0.15,
 )
 """The detector of the shipped weights: the paper's network with a lighter head
 (68 MB in float16), a fourth anchor size for buses, and limits that fit a full

@@ -10,7 +10,12 @@ import numpy as np
 from geovehicle.detections import Detections, merge
 from geovehicle.patches import PatchWindow, plan
 from geovehicle.raster.source import Patch, RasterSource
-from geovehicle.settings import SEAM_BAND_M, SEAM_IOU, DetectSettings
+from geovehicle.settings import (
+    SEAM_BAND_M,
+    SEAM_BOX_IOU,
+    SEAM_FOOTPRINT_IOU,
+    DetectSettings,
+)
 
 Detector = Callable[[Sequence[Patch]], list[Detections]]
 """Anything that returns the detections of each patch, in patch pixels."""
@@ -79,7 +84,9 @@ def search(
         parts += [(p.window, on_valid(p, d)) for p, d in zip(seen, found, strict=True)]
         searched += sum(_valid_core(patch) for patch in seen)
         on_pixels(sum(_core_size(patch.window) for patch in patches))
-    merged = merge(parts, band=SEAM_BAND_M / gsd, iou=SEAM_IOU)
+    oriented = any(found.footprints is not None for _, found in parts)
+    iou = SEAM_FOOTPRINT_IOU if oriented else SEAM_BOX_IOU
+    merged = merge(parts, band=SEAM_BAND_M / gsd, iou=iou)
     return Found(merged.clip(grid.width, grid.height), searched)
 
 

@@ -173,9 +173,12 @@ def from_metadata(path: Path, form: str, configure: Callable[..., Config]) -> In
         gsd = float(metadata["gsd"])
         if not 0 < gsd < 100:
             raise ValueError(f"a ground sampling distance of {gsd} m")
+        classes = tuple(str(name) for name in json.loads(metadata["classes"]))
+        if not classes:
+            raise ValueError("no classes")
         return Info(
             config=configure(**json.loads(metadata["config"])),
-            classes=tuple(str(name) for name in json.loads(metadata["classes"])),
+            classes=classes,
             gsd=gsd,
             licence=metadata["licence"],
             provenance=dict(json.loads(metadata["provenance"])),

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.ops import clip_boxes_to_image, remove_small_boxes
 
-from geovehicle.model.losses import focal_loss, prior_bias
+from geovehicle.model.losses import focal_loss, placement_loss, prior_bias
 from geovehicle.model.orientation import (
-    BETA,
     CODES,
     FIRST_GUESS,
     decode,
@@ -27,14 +26,12 @@ from geovehicle.model.orientation import (
 from geovehicle.model.processes import weight_of
 from geovehicle.model.proposals import IGNORED, on_ignore_box
 from geovehicle.model.rotated import bounding_boxes, corners, rotated_nms
+from geovehicle.settings import UNKNOWN_TYPE
 
 if TYPE_CHECKING:
     from geovehicle.settings import DetectorConfig
 
 BACKGROUND = 0
-
-UNKNOWN = -1
-"""The type of a vehicle that the data set does not tell."""
 
 NARROWEST = 0.01
 """Boxes with a narrower side are dropped, pixels, as torchvision does."""
@@ -85,28 +82,29 @@ class Predictor(nn.Module):
     def __init__(self, config: DetectorConfig, classes: int) -> None:
         super().__init__()
         width = config.head_channels
-        self.oriented = config.oriented
-        self.classes = nn.Linear(width, classes)
-        if config.oriented:
-            self.codes = nn.Linear(width, CODES)
-        else:
-            self.deltas = nn.Linear(width, 4 * classes)
-        if config.types:
-            self.types = nn.Linear(width, len(config.types))
-        for name, value in self.named_parameters():
-            kind, _, part = name.partition(".")
-            spread = 0.01 if kind in ("classes", "types") else 0.001
-            nn.init.normal_(value, std=spread) if part == "weight" else nn.init.zeros_(value)
-        if config.oriented:
+        self.classes = _linear(width, classes, spread=0.01)
+        self.codes = _linear(width, CODES, spread=0.001) if config.oriented else None
+        self.deltas = None if config.oriented else _linear(width, 4 * classes, spread=0.001)
+        self.types = _linear(width, len(config.types), spread=0.01) if config.types else None
+        if self.codes is not None:
             self.codes.bias.data.copy_(torch.tensor(FIRST_GUESS))
         if config.head_loss == "focal":
             self.classes.bias.data[BACKGROUND] = -prior_bias(config.prior)
 
     def forward(self, hidden: Tensor) -> Answers:
         """Return the answers for hidden features (P, D)."""
-        regression = self.codes(hidden) if self.oriented else self.deltas(hidden)
-        types = self.types(hidden) if hasattr(self, "types") else hidden[:, :0]
-        return Answers(self.classes(hidden).float(), regression.float(), types.float())
+        regress = self.codes or self.deltas
+        assert regress is not None
+        types = hidden[:, :0] if self.types is None else self.types(hidden)
+        return Answers(self.classes(hidden).float(), regress(hidden).float(), types.float())
+
+
+def _linear(inputs: int, outputs: int, spread: float) -> nn.Linear:
+    """Return a layer with normally distributed weights and no bias."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=spread)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 class Sample(NamedTuple):
@@ -186,22 +184,23 @@ class DetectionHeads(RoIHeads):
     def _losses(self, answers: Answers, sample: Sample, targets: list[Target]) -> Target:
         """Return the losses, means over the sampled proposals."""
         labels = torch.cat(sample.labels)
-        count = max(len(labels), 1)
         weight = weight_of(labels.new_tensor(len(labels)))
         gamma = self.config.focal_gamma if self.config.head_loss == "focal" else 0.0
-        box_loss = self._box_loss(answers, sample, targets) / count
-        return {
-            "loss_classifier": focal_loss(answers.classes, labels, gamma) * weight,
-            "loss_box_reg": box_loss * self.config.head_regression_weight * weight,
-        }
+        losses = {"loss_classifier": focal_loss(answers.classes, labels, gamma) * weight}
+        for name, loss in self._losses_of_vehicles(answers, sample, targets).items():
+            losses[name] = loss / max(len(labels), 1) * weight
+        return losses
 
-    def _box_loss(self, answers: Answers, sample: Sample, targets: list[Target]) -> Tensor:
-        """Return the loss of the refined boxes, summed up."""
+    def _losses_of_vehicles(
+        self, answers: Answers, sample: Sample, targets: list[Target]
+    ) -> Target:
+        """Return the losses of what is told of the positive proposals, summed up."""
         positive, labels = sample.positive(), torch.cat(sample.labels)
         classes = answers.classes.shape[1]
         deltas = answers.regression.reshape(-1, classes, 4)[positive, labels[positive]]
         wanted = torch.cat(sample.deltas)[positive]
-        return F.smooth_l1_loss(deltas, wanted, beta=BETA, reduction="sum")
+        loss = placement_loss(deltas, wanted)
+        return {"loss_box_reg": loss * self.config.head_regression_weight}
 
     def _detections(
         self, answers: Answers, proposals: list[Tensor], image_shapes: list[tuple[int, int]]
@@ -223,27 +222,26 @@ class OrientedHeads(DetectionHeads):
     :class:`geovehicle.data.sampling.TrainingCrops`.
     """
 
-    def _losses(self, answers: Answers, sample: Sample, targets: list[Target]) -> Target:
-        losses = super()._losses(answers, sample, targets)
-        positive = sample.positive()
-        weight = weight_of(positive.new_tensor(len(positive), dtype=torch.int64))
-        share = weight / max(len(positive), 1)
+    def _losses_of_vehicles(
+        self, answers: Answers, sample: Sample, targets: list[Target]
+    ) -> Target:
+        config, positive = self.config, sample.positive()
+        codes, proposals = answers.regression[positive], torch.cat(sample.proposals)[positive]
+        enclosures = sample.of_vehicles(targets, "enclosures")
         directed = sample.of_vehicles(targets, "directed")
-        angles = sample.of_vehicles(targets, "enclosures")[directed, 4]
-        turned = direction_loss(answers.regression[positive][directed], angles)
-        losses["loss_direction"] = turned * self.config.head_direction_weight * share
-        if self.config.types:
+        turned = direction_loss(codes[directed], enclosures[directed, 4])
+        losses = {
+            "loss_box_reg": enclosure_loss(codes, proposals, enclosures)
+            * config.head_regression_weight,
+            "loss_direction": turned * config.head_direction_weight,
+        }
+        if config.types:
             types = sample.of_vehicles(targets, "types")
-            told = types != UNKNOWN
+            told = types != UNKNOWN_TYPE
             logits = answers.types[positive][told]
             mistaken = F.cross_entropy(logits, types[told], reduction="sum")
-            losses["loss_types"] = mistaken * self.config.head_type_weight * share
+            losses["loss_types"] = mistaken * config.head_type_weight
         return losses
-
-    def _box_loss(self, answers: Answers, sample: Sample, targets: list[Target]) -> Tensor:
-        positive = sample.positive()
-        codes, proposals = answers.regression[positive], torch.cat(sample.proposals)[positive]
-        return enclosure_loss(codes, proposals, sample.of_vehicles(targets, "enclosures"))
 
     def _detections(
         self, answers: Answers, proposals: list[Tensor], image_shapes: list[tuple[int, int]]

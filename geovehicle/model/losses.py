@@ -18,6 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SMOOTH_L1_BETA = 1 / 9
+"""Where the smooth L1 loss turns linear, as in torchvision's detectors."""
+
 
 def binary_focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
     """Return the mean focal loss of a yes-or-no classifier.
@@ -73,6 +76,17 @@ def _focus(entropy: Tensor, gamma: float) -> Tensor:
     wrong = -torch.expm1(-entropy)
     weight = wrong.clamp_min(torch.finfo(wrong.dtype).tiny).pow(gamma) if gamma else 1.0
     return (weight * entropy).mean()
+
+
+def placement_loss(told: Tensor, wanted: Tensor) -> Tensor:
+    """Return the smooth L1 loss of coded places and sizes, summed up.
+
+    Parameters
+    ----------
+    told, wanted : Tensor
+        Of one shape, in the scale of the codes.
+    """
+    return F.smooth_l1_loss(told, wanted, beta=SMOOTH_L1_BETA, reduction="sum")
 
 
 def prior_bias(prior: float) -> float:

@@ -7,10 +7,13 @@ from its image.  The loss asks the same of both: seen along those axes, the pred
 rectangle shall reach as far as the label does.
 
 That is weak for one view, as two rectangles fit into most boxes, the vehicle's and its
-mirror image.  But views are turned at random, and the mirror image is another one in each
-of them; only the vehicle itself fits them all.  This is the idea of H2RBox-v2 [1]_, which
-compares the predictions for a view and for a turned and mirrored copy.  Here the label
-stands between the two, so that one view is enough.
+mirror image.  Turned views decide between the two: the mirror image is another one in
+each of them, and only the vehicle itself fits them all.  This is the idea of H2RBox-v2
+[1]_, which compares the predictions for a view and for a turned and mirrored copy; here
+the label stands between the two, so that one view is enough.  How far views of such
+vehicles may be turned is the data's to say (:mod:`geovehicle.data.augment`): as the boxes
+that proposals are matched with are guesses then, it is little, and most of the choice is
+learnt from vehicles whose direction is known.
 
 References
 ----------
@@ -23,8 +26,9 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from geovehicle.model.losses import placement_loss
 
 CODES = 6
 """Numbers that tell a rectangle: the shift of its centre, its size, its direction."""
@@ -40,9 +44,6 @@ its directions: what an untrained head says."""
 LARGEST = math.log(1000 / 16)
 """Sizes are at most exp of this times the proposal's, as in torchvision's box coder."""
 
-BETA = 1 / 9
-"""Where the smooth L1 loss turns linear, as in torchvision's detectors."""
-
 LEAST = 0.01
 """Keeps square roots from zero, where their slope has no limit: the loss takes vehicles
 that lie along the axes for 0.3 degrees askew."""
@@ -55,8 +56,8 @@ def decode(codes: Tensor, proposals: Tensor) -> Tensor:
     ----------
     codes : Tensor
         Shape (P, 6), float32: shift along x and y in proposal widths and heights, log of
-        length and width in proposal sizes, and the cosine and sine of twice the angle,
-        each times its weight of :data:`CODE_WEIGHTS`.
+        length and width over the square root of the proposal's area, and the cosine and
+        sine of twice the angle, each times its weight of :data:`CODE_WEIGHTS`.
     proposals : Tensor
         Shape (P, 4), x1, y1, x2, y2 in patch pixels.
 
@@ -64,7 +65,7 @@ def decode(codes: Tensor, proposals: Tensor) -> Tensor:
     -------
     Tensor
         Shape (P, 5), x, y, length, width in patch pixels and the angle in radians from
-        the x to the y axis, in (-pi/2, pi/2].
+        the x to the y axis, from -pi/2 to pi/2.
     """
     centres, sizes, direction = _parts(codes, proposals)
     angles = torch.atan2(direction[:, 1], direction[:, 0]) / 2
@@ -92,7 +93,7 @@ def enclosure_loss(codes: Tensor, proposals: Tensor, enclosures: Tensor) -> Tens
     stretch = torch.log(reach / enclosures[:, 2:4])
     weights = codes.new_tensor(CODE_WEIGHTS)[:4]
     errors = torch.cat([shift, stretch], dim=1) * weights
-    return F.smooth_l1_loss(errors, torch.zeros_like(errors), beta=BETA, reduction="sum")
+    return placement_loss(errors, torch.zeros_like(errors))
 
 
 def direction_loss(codes: Tensor, angles: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ def direction_loss(codes: Tensor, angles: Tensor) -> Tensor:
     """
     told = torch.stack([torch.cos(2 * angles), torch.sin(2 * angles)], dim=1)
     weights = codes.new_tensor(CODE_WEIGHTS)[4:]
-    return F.smooth_l1_loss(codes[:, 4:], told * weights, beta=BETA, reduction="sum")
+    return placement_loss(codes[:, 4:], told * weights)
 
 
 def _parts(codes: Tensor, proposals: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import box_area
 
-from geovehicle.model.losses import binary_focal_loss, prior_bias
+from geovehicle.model.losses import binary_focal_loss, placement_loss, prior_bias
 from geovehicle.model.processes import weight_of
 
 if TYPE_CHECKING:
@@ -101,11 +101,8 @@ class ProposalNetwork(RegionProposalNetwork):
             torch.cat(labels)[sampled],
             self.config.focal_gamma if self.config.rpn_loss == "focal" else 0.0,
         )
-        box_loss = F.smooth_l1_loss(
-            pred_bbox_deltas[positive],
-            torch.cat(regression_targets)[positive],
-            beta=1 / 9,
-            reduction="sum",
+        box_loss = placement_loss(
+            pred_bbox_deltas[positive], torch.cat(regression_targets)[positive]
         )
         return objectness_loss * weight, box_loss / count.clamp_min(1) * weight
 

@@ -115,10 +115,22 @@ def test_faster_rcnn_is_the_recipe_without_the_paper_s_changes(train, received, 
 def test_boxes_are_the_recipe_s_or_as_asked_for(train, received, tmp_path, recipe, boxes, oriented):
     asked = ("--boxes", boxes) if boxes else ()
     train("-o", tmp_path / "run", "--recipe", recipe, *asked)
-    ((_, _, received_recipe, _),) = received
-    config = received_recipe.config
-    assert config.oriented is oriented
-    assert config.types == (VEHICLE_TYPES if oriented else ())
+    ((_, _, chosen, _),) = received
+    assert chosen.config.oriented is oriented
+    assert chosen.config.types == ()
+
+
+def test_types_are_told_if_asked_for(train, received, tmp_path):
+    train("-o", tmp_path / "run", "--types")
+    ((_, _, chosen, _),) = received
+    assert chosen.config == replace(DEFAULT_DETECTOR, types=VEHICLE_TYPES)
+
+
+def test_types_need_an_oriented_head(train, received, tmp_path):
+    result = train("-o", tmp_path / "run", "--types", "--boxes", "horizontal")
+    assert result.exit_code == 2
+    assert "--types are told by an oriented network" in result.stderr
+    assert received == []
 
 
 def test_a_range_of_ground_sampling_distances(train, received, tmp_path):

@@ -8,13 +8,18 @@ import torch
 
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import ModelInfo
-from geovehicle.settings import DEFAULT_DETECTOR
+from geovehicle.settings import DEFAULT_DETECTOR, VEHICLE_TYPES
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
 TINY = replace(
-    DEFAULT_DETECTOR, feature_channels=8, rpn_channels=8, head_channels=8, score_threshold=0.0
+    DEFAULT_DETECTOR,
+    feature_channels=8,
+    rpn_channels=8,
+    head_channels=8,
+    score_threshold=0.0,
+    types=VEHICLE_TYPES,
 )
 
 

@@ -7,7 +7,13 @@ import torch
 import torch.nn.functional as F
 
 from geovehicle.model.build import Features, Normalize, build_detector
-from geovehicle.settings import DEFAULT_DETECTOR, FASTER_RCNN, PAPER, DetectorConfig
+from geovehicle.settings import (
+    DEFAULT_DETECTOR,
+    FASTER_RCNN,
+    PAPER,
+    VEHICLE_TYPES,
+    DetectorConfig,
+)
 
 SMALL = {"feature_channels": 8, "rpn_channels": 8, "head_channels": 8}
 
@@ -56,7 +62,8 @@ LOSSES = {"loss_classifier", "loss_box_reg", "loss_objectness", "loss_rpn_box_re
     [
         (PAPER.detector, set()),
         (FASTER_RCNN, set()),
-        (DEFAULT_DETECTOR, {"loss_direction", "loss_types"}),
+        (DEFAULT_DETECTOR, {"loss_direction"}),
+        (replace(DEFAULT_DETECTOR, types=VEHICLE_TYPES), {"loss_direction", "loss_types"}),
     ],
 )
 def test_one_builder_gives_detector_and_baseline(config: DetectorConfig, further: set[str]) -> None:

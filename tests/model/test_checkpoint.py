@@ -98,6 +98,8 @@ def test_a_pickle_is_never_opened(tmp_path: Path, model: GeneralizedRCNN) -> Non
         ({"gsd": "-1"}, "damaged description"),
         ({"gsd": "nan"}, "damaged description"),
         ({"classes": "7"}, "damaged description"),
+        ({"classes": "[]"}, "damaged description"),
+        ({"config": json.dumps({"oriented": "false"})}, "damaged description"),
         ({"classes": json.dumps(["car"])}, "does not fit"),
     ],
 )

@@ -49,6 +49,7 @@ def test_detections_are_in_patch_pixels_with_labels_from_zero(detector: VehicleD
 def test_an_oriented_detector_tells_footprints_and_types(detector: VehicleDetector) -> None:
     assert detector.labels == VEHICLE_TYPES
     (found,) = detector([patch(0)])
+    assert len(found)
     assert found.footprints is not None
     assert found.footprints.shape == (len(found), 4, 2)
     assert (found.label_scores >= 1 / len(VEHICLE_TYPES)).all()

@@ -7,9 +7,9 @@ import torch
 
 from geovehicle.errors import SettingsError
 from geovehicle.model.build import build_detector
-from geovehicle.model.heads import UNKNOWN, DetectionHeads, OrientedHeads, Predictor
+from geovehicle.model.heads import DetectionHeads, OrientedHeads, Predictor, Sample
 from geovehicle.model.proposals import IGNORED
-from geovehicle.settings import PAPER, VEHICLE_TYPES
+from geovehicle.settings import PAPER, UNKNOWN_TYPE, VEHICLE_TYPES
 
 CONFIG = replace(PAPER.detector, feature_channels=8, rpn_channels=8, head_channels=8)
 ORIENTED = {"oriented": True, "types": VEHICLE_TYPES}
@@ -104,7 +104,7 @@ def oriented_target(count: int, **changes: torch.Tensor) -> dict[str, torch.Tens
         **plain,
         "enclosures": enclosures[:count],
         "directed": torch.tensor([True, False, True])[:count],
-        "types": torch.tensor([2, UNKNOWN, 0])[:count],
+        "types": torch.tensor([2, UNKNOWN_TYPE, 0])[:count],
         **changes,
     }
 
@@ -128,7 +128,7 @@ def test_oriented_losses_in_training() -> None:
 def test_only_known_directions_and_types_are_learnt() -> None:
     unknown = {
         "directed": torch.zeros(3, dtype=torch.bool),
-        "types": torch.full((3,), UNKNOWN),
+        "types": torch.full((3,), UNKNOWN_TYPE),
     }
     losses = losses_of(oriented_target(3, **unknown))
     assert losses["loss_direction"] == 0
@@ -161,18 +161,38 @@ def test_oriented_detections_are_boxes_around_footprints_within_the_patch() -> N
 def test_each_patch_gets_its_own_oriented_detections() -> None:
     torch.manual_seed(1)
     part = heads(**ORIENTED, score_threshold=0.0).eval()
+    torch.nn.init.normal_(part.box_predictor.classes.weight)
     features = {"fused": torch.rand(2, 8, 8, 8)}
-    proposals = [torch.tensor([[10.0, 10.0, 40.0, 30.0]]), torch.tensor([[60.0, 60.0, 90.0, 80.0]])]
+    first = torch.tensor([[10.0, 10.0, 40.0, 30.0]])
+    second = torch.tensor([[60.0, 60.0, 90.0, 80.0], [10.0, 90.0, 60.0, 120.0]])
     with torch.no_grad():
-        first, second = part(features, proposals, SIZE * 2)[0]
-        alone = part({"fused": features["fused"][1:]}, proposals[1:], SIZE)[0][0]
-    assert len(first["boxes"]) == len(second["boxes"]) == 1
-    torch.testing.assert_close(second["footprints"], alone["footprints"])
+        together = part(features, [first, second], SIZE * 2)[0][1]
+        alone = part({"fused": features["fused"][1:]}, [second], SIZE)[0][0]
+    assert len(alone["boxes"]) == 2
+    for key, values in alone.items():
+        torch.testing.assert_close(together[key], values)
 
 
 def test_of_two_footprints_that_overlap_the_better_one_stays() -> None:
-    part = heads(**ORIENTED, score_threshold=0.0, nms_iou=0.3).eval()
-    proposals = [torch.tensor([[10.0, 10.0, 40.0, 30.0], [11.0, 10.0, 41.0, 30.0]])]
+    torch.manual_seed(2)
+    proposals = [torch.tensor([[10.0, 10.0, 40.0, 30.0], [13.0, 10.0, 43.0, 30.0]])]
+    part = heads(**ORIENTED, score_threshold=0.0, nms_iou=1.0).eval()
+    torch.nn.init.normal_(part.box_predictor.classes.weight)
     with torch.no_grad():
+        (both,), _ = part(FEATURES, proposals, SIZE)
+        part.nms_thresh = 0.3
         (found,), _ = part(FEATURES, proposals, SIZE)
-    assert len(found["boxes"]) == 1
+    assert both["scores"][0] > both["scores"][1]
+    assert found["scores"].tolist() == both["scores"][:1].tolist()
+
+
+def test_targets_are_those_of_the_own_image() -> None:
+    first, second = oriented_target(3), oriented_target(1)
+    sample = Sample(
+        proposals=[torch.rand(3, 4), torch.rand(2, 4)],
+        matched=[torch.tensor([2, 0, 1]), torch.tensor([0, 0])],
+        labels=[torch.tensor([1, 0, 1]), torch.tensor([0, 1])],
+        deltas=[torch.rand(3, 4), torch.rand(2, 4)],
+    )
+    assert sample.positive().tolist() == [True, False, True, False, True]
+    assert sample.of_vehicles([first, second], "types").tolist() == [0, UNKNOWN_TYPE, 2]

@@ -73,7 +73,7 @@ def test_only_a_turned_view_tells_a_vehicle_from_its_mirror_image() -> None:
     assert enclosure_loss(mirrored, PROPOSAL, enclosure(118, 77, sides, 0.5)) > 0.5
 
 
-def test_boxes_of_turned_views_alone_teach_the_rectangle() -> None:
+def test_boxes_in_frames_of_any_angle_alone_teach_the_rectangle() -> None:
     torch.manual_seed(0)
     angle = math.radians(35)
     codes = torch.tensor([FIRST_GUESS]).requires_grad_()
