@@ -1,6 +1,6 @@
 """How well footprints and types are told, on rendered scenes that no training has seen.
 
-Training draws the seeds of its scenes below 2**31; these have seeds from there on::
+Trainings draw the seeds of their scenes from a range; these begin where it ends::
 
     python benchmarks/orientation.py --weights runs/mine/model.safetensors --scenes 20
 
@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image
 
 from geovehicle import DetectSettings, LabelledImage, evaluate
+from geovehicle.data.augment import SEEDS, SYNTHETIC_MARGIN_M
 from geovehicle.data.synthetic import EXAMPLE_GSD, render_scene
 from geovehicle.evaluation import Comparison, report
 from geovehicle.export.tables import (
@@ -43,15 +44,12 @@ if TYPE_CHECKING:
 
     from geovehicle.metrics import Report
 
-HELD_OUT = 2**31
-"""The first seed that no training draws."""
-
 SIDE = 1024
 """Of a picture, pixels."""
 
-MARGIN = 100
-"""Pixels rendered around it: half of the longest vehicle, so that the scene's truth, which
-leaves out vehicles whose middle is outside, has all that reach into the picture."""
+MARGIN = round(SYNTHETIC_MARGIN_M / EXAMPLE_GSD)
+"""Pixels rendered around it, so that the scene's truth, which leaves out vehicles whose
+middle is outside, has all that reach into the picture."""
 
 
 def held_out(seed: int, folder: Path) -> LabelledImage:
@@ -60,12 +58,12 @@ def held_out(seed: int, folder: Path) -> LabelledImage:
     Parameters
     ----------
     seed : int
-        Not negative; added to :data:`HELD_OUT`.
+        Not negative; added to :data:`~geovehicle.data.augment.SEEDS`.
     folder : Path
         Where the picture is saved.
     """
     whole = SIDE + 2 * MARGIN
-    scene = render_scene(HELD_OUT + seed, whole, whole, EXAMPLE_GSD)
+    scene = render_scene(SEEDS + seed, whole, whole, EXAMPLE_GSD)
     middle = slice(MARGIN, MARGIN + SIDE)
     path = folder / f"{seed}.png"
     Image.fromarray(scene.pixels[:, middle, middle].transpose(1, 2, 0).copy()).save(path)
@@ -127,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default=DEFAULT, help="shipped ones by name, or a file")
     parser.add_argument("--scenes", type=int, default=20, help="how many to render")
-    parser.add_argument("--seed", type=int, default=0, help="of the first scene, less 2**31")
+    parser.add_argument("--seed", type=int, default=0, help="of the first scene, from 0")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         seeds = range(options.seed, options.seed + options.scenes)

@@ -43,6 +43,9 @@ SYNTHETIC_MARGIN_M = LONGEST_VEHICLE_M / 2
 """Width of the rim that is rendered and cut off again: no vehicle that the view shows
 has its centre beyond it."""
 
+SEEDS = 2**31
+"""Number of the seeds from 0 of which rendered views are drawn: no training sees others."""
+
 
 def labelled_view(
     rng: np.random.Generator,
@@ -116,7 +119,7 @@ def synthetic_view(rng: np.random.Generator, size: tuple[int, int], gsd: float) 
     """
     width, height = size
     margin = round(SYNTHETIC_MARGIN_M / gsd)
-    scene = render_scene(int(rng.integers(2**31)), width + 2 * margin, height + 2 * margin, gsd)
+    scene = render_scene(int(rng.integers(SEEDS)), width + 2 * margin, height + 2 * margin, gsd)
     pixels = scene.pixels[:, margin : margin + height, margin : margin + width].transpose(1, 2, 0)
     enclosures = rectangles_of(scene.footprints)
     known = np.ones(len(enclosures), np.bool_)

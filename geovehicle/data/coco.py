@@ -36,7 +36,16 @@ COARSEST_GSD = 2.0
 an image is resampled to the model's gsd, by a hundred times if it tells centimetres."""
 
 AGREEMENT = 2.0
-"""Pixels by which a polygon may differ from its box, of which one is often rounded."""
+"""Pixels by which a polygon may differ from its box, of which one is often rounded, and
+its corners from those of a rectangle: few that are drawn by hand are off by more."""
+
+ASKEW = 0.05
+"""Share of its diagonal by which a corner may be off: what an edge cuts askew is taken for
+a rectangle only where that turns it by a few degrees."""
+
+LEVEL = 1.0
+"""Pixels between the corners of a polygon and those of the box around it, up to which it
+is that box: rounding and conversion move each side of either by half a pixel at most."""
 
 
 class Vehicle(NamedTuple):
@@ -72,9 +81,15 @@ class LabelledImage:
         tell, none at all where it tells no types.
     footprints : ndarray
         Shape (N, 4, 2), float64, the corners of each vehicle in image pixels, in order
-        around it; those of its box where the data set does not tell.
+        around it.  Where it is not oriented they are those of its box, whatever is given.
     oriented : ndarray
-        Shape (N,), bool: whether the footprint lies as the vehicle does.
+        Shape (N,), bool: whether the footprint lies as the vehicle does; all false
+        without footprints.
+
+    Raises
+    ------
+    ValueError
+        If footprints come without `oriented`, or arrays and types differ in length.
     """
 
     path: Path
@@ -91,9 +106,15 @@ class LabelledImage:
     oriented: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
-        if not self.oriented.any():
-            object.__setattr__(self, "footprints", straight(self.boxes))
-            object.__setattr__(self, "oriented", np.zeros(len(self.boxes), np.bool_))
+        count, known = len(self.boxes), self.oriented
+        footprints = self.footprints
+        if len(footprints) == len(known) and not known.any():
+            footprints, known = straight(self.boxes), np.zeros(count, np.bool_)
+        if {len(footprints), len(known), len(self.types) or count} != {count}:
+            raise ValueError("boxes, footprints, oriented and types differ in length")
+        own = np.where(known[:, None, None], footprints, straight(self.boxes))
+        object.__setattr__(self, "footprints", own)
+        object.__setattr__(self, "oriented", known)
 
     def read(self) -> NDArray[np.uint8]:
         """Return the pixels, (H, W, 3) uint8 RGB.
@@ -244,7 +265,8 @@ def four_corners(segmentation: Any, box: NDArray[np.float64]) -> NDArray[np.floa
     -------
     ndarray or None
         Shape (4, 2), the corners in order around the vehicle.  None for anything else:
-        other outlines, those that cross themselves or lie elsewhere, and the box itself.
+        other outlines, those that cross themselves, lie elsewhere or are no rectangles,
+        such as the rest of a vehicle that an edge cuts askew, and a horizontal box.
     """
     ring = segmentation[0] if isinstance(segmentation, list) and len(segmentation) == 1 else None
     if not (isinstance(ring, list) and len(ring) == 8):
@@ -256,7 +278,27 @@ def four_corners(segmentation: Any, box: NDArray[np.float64]) -> NDArray[np.floa
     sides = np.roll(corners, -1, axis=0) - corners
     turns = sides[:, 0] * np.roll(sides[:, 1], -1) - sides[:, 1] * np.roll(sides[:, 0], -1)
     convex = (turns > 0).all() or (turns < 0).all()
-    return corners if convex and not np.isin(corners, box).all() else None
+    told = convex and _is_rectangle(corners) and not _is_level(corners, bounds)
+    return corners if told else None
+
+
+def _is_rectangle(corners: NDArray[np.float64]) -> bool:
+    """Tell whether corners, (4, 2), are nearly those of a rectangle.
+
+    The diagonals of a rectangle are equally long and share their middle.  To get there,
+    each corner moves by half of what the middles are apart and by a quarter of what the
+    lengths differ.
+    """
+    lengths = np.hypot(*(corners[:2] - corners[2:]).T)
+    apart = np.hypot(*(corners[::2].mean(axis=0) - corners[1::2].mean(axis=0)))
+    off = apart / 2 + abs(lengths[0] - lengths[1]) / 4
+    return bool(off <= min(AGREEMENT, ASKEW * lengths.mean()))
+
+
+def _is_level(corners: NDArray[np.float64], bounds: NDArray[np.float64]) -> bool:
+    """Tell whether corners, (4, 2), are those of the horizontal box around them, (4,)."""
+    gaps = np.abs(corners[:, None] - straight(bounds)).max(axis=2)
+    return bool(max(gaps.min(axis=0).max(), gaps.min(axis=1).max()) <= LEVEL)
 
 
 def _image(

@@ -71,8 +71,9 @@ def paste(
     view : View
         What is pasted on; left as it is.
     donor : LabelledImage
-        Where pieces come from.  Only vehicles along the axes are taken: of others
-        the box does not tell the outline.
+        Where pieces come from.  Only whole vehicles in elongated boxes are taken, which
+        lie along the axes or nearly so.  A piece is all that is in a horizontal box, and
+        around a diagonal vehicle, even one with a footprint, that is much else.
     gsd : float
         Ground sampling distance of the view at scale 1, metres.
     scales : tuple of float

@@ -17,7 +17,7 @@ from geovehicle.footprints import (
     rectangles_of,
     straight,
 )
-from geovehicle.settings import VEHICLE_TYPES
+from geovehicle.settings import UNKNOWN_TYPE, VEHICLE_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +57,16 @@ class Vehicles:
         Shape (N, 4), float64, x1, y1, x2, y2: the horizontal boxes around what is
         visible of them.
     enclosures : ndarray
-        Shape (N, 5), float64, rectangles as in :mod:`geovehicle.footprints` around
-        what is visible, tight in their own frame: the vehicle's own rectangle where
-        its direction is known, otherwise the label's box, turned with the view.
+        Shape (N, 5), float64, rectangles as in :mod:`geovehicle.footprints`: the
+        vehicle's own where its direction is known, otherwise the label's box, turned
+        with the view.  Where the view cuts one, the rectangle with the same direction
+        around what is left of it: so of the label's box, and not of the vehicle in it,
+        where the direction is not known.
     directed : ndarray
         Shape (N,), bool: whether the enclosure lies as the vehicle does.
     types : ndarray
         Shape (N,), int64: index into :data:`~geovehicle.settings.VEHICLE_TYPES`,
-        -1 where it is not known.
+        :data:`~geovehicle.settings.UNKNOWN_TYPE` where it is not known.
     """
 
     boxes: Boxes
@@ -75,8 +77,9 @@ class Vehicles:
     @classmethod
     def of_boxes(cls, boxes: Boxes) -> Vehicles:
         """Return vehicles of which nothing is known but their boxes, shape (N, 4)."""
-        unknown = np.full(len(boxes), -1, np.int64)
-        return cls(boxes, rectangles_of(straight(boxes)), unknown > 0, unknown)
+        undirected = np.zeros(len(boxes), np.bool_)
+        untyped = np.full(len(boxes), UNKNOWN_TYPE, np.int64)
+        return cls(boxes, rectangles_of(straight(boxes)), undirected, untyped)
 
     @classmethod
     def concatenate(cls, parts: Sequence[Vehicles]) -> Vehicles:
@@ -161,9 +164,9 @@ def labelled_vehicles(image: LabelledImage) -> Vehicles:
 
 
 def type_numbers(types: Sequence[str]) -> NDArray[np.int64]:
-    """Return the indices of types of vehicle, -1 for other texts, shape (N,)."""
+    """Return the indices of types of vehicle, `UNKNOWN_TYPE` for other texts, shape (N,)."""
     known = {name: number for number, name in enumerate(VEHICLE_TYPES)}
-    return np.array([known.get(one, -1) for one in types], np.int64)
+    return np.array([known.get(one, UNKNOWN_TYPE) for one in types], np.int64)
 
 
 def elongated(boxes: Boxes) -> NDArray[np.bool_]:

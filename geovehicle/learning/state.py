@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save
 from geovehicle.errors import CheckpointError, SettingsError
 from geovehicle.files import replacing
 from geovehicle.model.checkpoint import read_metadata
+from geovehicle.settings import DetectorConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,6 +138,13 @@ def load_state(path: Path, learner: Learner, facts: Facts) -> Progress:
 
 
 def _compare(path: Path, earlier: Facts, facts: Facts) -> None:
+    """Raise SettingsError where facts differ.
+
+    Fields that :class:`~geovehicle.settings.DetectorConfig` got after a state was saved
+    have their defaults in it.
+    """
+    defaults: Facts = json.loads(json.dumps(asdict(DetectorConfig())))
+    earlier, facts = {**defaults, **earlier}, {**defaults, **facts}
     differing = [name for name in {**facts, **earlier} if earlier.get(name) != facts.get(name)]
     if differing:
         told = ", ".join(
@@ -151,10 +159,17 @@ def _compare(path: Path, earlier: Facts, facts: Facts) -> None:
 
 
 def _digest(images: Sequence[LabelledImage]) -> str:
-    """Return a fingerprint of names and labels, wherever the files now lie."""
+    """Return a fingerprint of names and labels, wherever the files now lie.
+
+    Images without footprints or types have the one of before these were read.
+    """
     known = hashlib.sha256()
     for image in images:
         known.update(f"{image.path.name} {image.width} {image.height} {image.gsd!r}".encode())
         known.update(f" {image.source} {image.scene}".encode())
         known.update(image.boxes.tobytes() + b" " + image.ignore.tobytes())
+        if image.oriented.any():
+            known.update(b" footprints " + image.footprints.tobytes() + image.oriented.tobytes())
+        if image.types:
+            known.update(f" types {image.types}".encode())
     return known.hexdigest()

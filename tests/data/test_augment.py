@@ -14,6 +14,7 @@ from PIL import Image
 
 from geovehicle.data import augment
 from geovehicle.data.augment import (
+    SEEDS,
     change_colours,
     labelled_view,
     plain_view,
@@ -492,6 +493,22 @@ class TestSyntheticView:
         view = self._view(monkeypatch, (shown - 180, 80, shown, 105))
         everything = np.concatenate([view.boxes, view.ignore])
         assert everything.tolist() == [[0, 80, shown, 105]]
+
+    def test_seeds_are_below_those_that_are_kept_aside(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn = []
+
+        def render(seed: int, width: int, height: int, gsd: float) -> Scene:
+            drawn.append(seed)
+            return Scene(np.zeros((3, height, width), np.uint8), gsd, np.empty((0, 4, 2)), ())
+
+        monkeypatch.setattr(augment, "render_scene", render)
+        rng = np.random.default_rng(0)
+        for _ in range(200):
+            synthetic_view(rng, (20, 16), 1.0)
+        assert 0 <= min(drawn) < SEEDS * 0.05
+        assert SEEDS * 0.95 < max(drawn) < SEEDS
 
     def test_rendered_views_are_sound_and_repeat(self) -> None:
         one, two = (synthetic_view(np.random.default_rng(7), (96, 80), GSD) for _ in range(2))

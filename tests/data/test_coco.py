@@ -2,20 +2,33 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from geovehicle.data.coco import LabelledImage, read_coco
+from geovehicle.data.coco import LabelledImage, four_corners, read_coco
+from geovehicle.data.coco_writer import labels_in
+from geovehicle.data.records import Labels
 from geovehicle.errors import DatasetError
-from geovehicle.footprints import boxes_of, straight
+from geovehicle.footprints import (
+    boxes_of,
+    corners_of,
+    lengthwise,
+    rectangles_of,
+    straight,
+    turn_between,
+)
+from geovehicle.patches import cut
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from numpy.typing import NDArray
+
+    from geovehicle.patches import PatchWindow
 
 SIZE = (30, 20)
 
@@ -76,7 +89,7 @@ def test_vehicles_tell_their_types_or_not(folder: Path) -> None:
     assert two.types == ()
 
 
-RING = [3.0, 2.0, 11.5, 4.0, 9.5, 6.0, 1.0, 4.0]
+RING = [1.375, 2.0, 11.5, 3.5, 11.125, 6.0, 1.0, 4.5]
 """An outline in the box of the vehicle of `content`."""
 
 
@@ -91,6 +104,16 @@ def test_four_corners_are_the_footprint(folder: Path) -> None:
         boxes_of(one.footprints).tolist() == one.boxes.tolist() == [[1, 2, 11.5, 6], [9, 9, 10, 11]]
     )
     assert (two.footprints.shape, two.oriented.shape) == ((0, 4, 2), (0,))
+
+
+def test_a_diamond_of_coordinates_that_its_box_has_is_a_footprint(folder: Path) -> None:
+    data = content()
+    diamond = [10.0, 2.0, 14.0, 6.0, 10.0, 10.0, 6.0, 6.0]
+    data["annotations"][0] |= {"bbox": [6, 2, 8, 8], "segmentation": [diamond]}
+    one = read(folder, data)[0]
+    assert set(diamond) == set(one.boxes[0])
+    assert one.oriented.tolist() == [True]
+    assert one.footprints[0].ravel().tolist() == diamond
 
 
 @pytest.mark.parametrize(
@@ -109,6 +132,7 @@ def test_four_corners_are_the_footprint(folder: Path) -> None:
         [[*RING[:2], *RING[4:6], *RING[2:4], *RING[6:]]],  # crosses itself
         [[1, 2, 11.5, 6, 11.5, 6, 1, 2]],  # a line
         [[1, 2, 11.5, 2, 11.5, 6, 1, 6]],  # the box itself
+        [[6.25, 2, 11.5, 4, 6.25, 6, 1, 4]],  # a diamond
     ],
 )
 def test_other_outlines_are_no_footprints(folder: Path, segmentation: Any) -> None:
@@ -125,6 +149,173 @@ def test_outlines_of_ignore_boxes_do_not_count(folder: Path) -> None:
     one = read(folder, data)[0]
     assert one.ignore.tolist() == [[20, 0, 25, 5]]
     assert one.oriented.tolist() == [False]
+
+
+tenths = st.integers(0, 20_000).map(lambda value: value / 10)
+sides = st.integers(30, 3000).map(lambda value: value / 10)
+
+
+def outline(corners: NDArray[np.float64], box: NDArray[np.float64] | None = None) -> Any:
+    """Return what is made of a ring, whose box is that around it unless it is given."""
+    around = boxes_of(corners)[0] if box is None else box
+    return four_corners([corners.ravel().tolist()], around)
+
+
+class TestHorizontalBoxes:
+    """Polygons of their corners tell no direction, however they are written."""
+
+    @given(x=tenths, y=tenths, width=sides, height=sides, first=st.integers(0, 3))
+    def test_with_decimals(
+        self, x: float, y: float, width: float, height: float, first: int
+    ) -> None:
+        box = np.array([x, y, x + width, y + height])  # as `bbox` is read
+        right, low = round(x + width, 1), round(y + height, 1)
+        ring = np.array([(x, y), (right, y), (right, low), (x, low)])
+        for one in (ring, ring[::-1]):
+            assert outline(np.roll(one, first, axis=0), box) is None
+
+    def test_the_last_bit_does_not_count(self) -> None:
+        box = np.array([100.1, 50.2, 100.1 + 45.3, 50.2 + 20.4])
+        assert box[2] != 145.4
+        assert outline(np.array([(100.1, 50.2), (145.4, 50.2), (145.4, 70.6), (100.1, 70.6)])) is (
+            None
+        )
+
+    @given(x=st.floats(0, 2000), y=st.floats(0, 2000), noise=st.integers(0, 255))
+    def test_rounded_to_either_side(self, x: float, y: float, noise: int) -> None:
+        box = np.array([x, y, x + 45.3, y + 20.4])
+        up = np.array([noise >> bit & 1 for bit in range(8)]).reshape(4, 2)
+        assert outline(np.floor(straight(box)[0]) + up, box) is None
+
+    def test_a_little_turned_they_are_none(self) -> None:
+        turns = np.radians([0.5, 1.0, 2.0, 3.0])
+        known = [outline(lying(turn)) is not None for turn in turns]
+        assert known == [False, False, True, True]  # 0.4, 0.8, 1.6 and 2.4 pixels
+
+
+def lying(angle: float, length: float = 46.0, width: float = 19.0) -> NDArray[np.float64]:
+    """Return the corners, shape (4, 2), of a car at 10 cm that is turned."""
+    return corners_of(np.array([[60.0, 50.0, length, width, angle]]))[0]
+
+
+class TestRectangles:
+    """A vehicle's outline is one, as exact as it is drawn by hand."""
+
+    @given(angle=st.floats(0.05, 1.5), first=st.integers(0, 3), mirrored=st.booleans())
+    def test_whatever_corner_comes_first(self, angle: float, first: int, mirrored: bool) -> None:
+        ring = np.roll(lying(angle), first, axis=0)[:: -1 if mirrored else 1]
+        assert outline(ring).tolist() == ring.tolist()
+        rounded = ring.round()
+        assert outline(rounded, boxes_of(ring)[0]).tolist() == rounded.tolist()
+
+    def test_one_corner_may_be_off(self) -> None:
+        ring = lying(0.6)
+        for off, known in ((3.0, True), (9.0, False)):
+            ring[0] = lying(0.6)[0] + off
+            assert (outline(ring) is not None) == known
+
+    def test_a_square_on_its_corner_is_one(self) -> None:
+        """Though its coordinates are all those of its box: 5, 15 and 0, 10 to 20."""
+        ring = np.array([(15.0, 5.0), (25, 15), (15, 25), (5, 15)])
+        assert outline(ring) is not None
+
+    @pytest.mark.parametrize(
+        "ring",
+        [
+            [(50, 20), (80, 30), (50, 40), (20, 30)],  # a diamond
+            [(30, 20), (50, 40), (30, 60), (0, 40)],  # a kite
+            [(30, 0), (60, 30), (30, 60), (15, 30)],
+            [(20, 10), (60, 25), (60, 45), (20, 30)],  # a parallelogram
+            [(20, 10), (60, 10), (50, 40), (30, 40)],  # a trapezoid
+        ],
+    )
+    def test_what_is_none_is_no_footprint(self, ring: list[tuple[int, int]]) -> None:
+        assert outline(np.array(ring, float)) is None
+
+
+class TestRoundTrip:
+    """What the project writes of a vehicle is read again, cut or whole."""
+
+    WINDOWS = cut(120, 100, (70, 60), 20)
+    (WHOLE,) = cut(120, 100, (120, 100), 0)
+
+    @staticmethod
+    def written(corners: NDArray[np.float64], window: PatchWindow) -> list[dict[str, Any]]:
+        labels = Labels(corners[None], np.array([True]), ("",), np.array([False]))
+        return [one for one in labels_in(labels, window) if not one["iscrowd"]]
+
+    def read_back(self, corners: NDArray[np.float64], window: PatchWindow) -> list[Any]:
+        found = []
+        for one in self.written(corners, window):
+            x, y, width, height = one["bbox"]
+            box = np.array([x, y, x + width, y + height])
+            found.append(four_corners(one["segmentation"], box))
+        return found
+
+    @given(x=st.floats(0, 120), y=st.floats(0, 100), angle=st.floats(-1.57, 1.57))
+    def test_what_is_cut_tells_its_direction_or_none(
+        self, x: float, y: float, angle: float
+    ) -> None:
+        corners = lying(angle) + np.array([x - 60, y - 50])
+        for window in self.WINDOWS:
+            for known in self.read_back(corners, window):
+                if known is None:
+                    continue
+                own = lengthwise(rectangles_of(known))[0]
+                if own[2] > 1.8 * own[3]:  # stout pieces at the edge are not asked
+                    assert np.degrees(turn_between(own[4], angle)) < 8
+
+    @given(angle=st.floats(-1.57, 1.57))
+    def test_whole_ones_keep_their_corners(self, angle: float) -> None:
+        assume(abs(np.sin(2 * angle)) > 0.1)
+        corners = lying(angle)
+        (known,) = self.read_back(corners, self.WHOLE)
+        np.testing.assert_allclose(known, corners)
+
+    def test_the_rest_of_one_that_is_cut_lengthwise_is_no_footprint(self) -> None:
+        """Its longest side is the edge of the window, and no side is the vehicle's axis."""
+        corners = lying(np.radians(12.0)) - np.array([0, 48])
+        (one,) = self.written(corners, self.WHOLE)
+        assert len(one["segmentation"][0]) == 8
+        assert self.read_back(corners, self.WHOLE) == [None]
+
+    def test_cut_straight_across_it_is_a_shorter_one(self) -> None:
+        corners = lying(np.radians(3.0)) - np.array([55, 0])
+        (known,) = self.read_back(corners, self.WHOLE)
+        own = lengthwise(rectangles_of(known))[0]
+        assert np.degrees(turn_between(own[4], np.radians(3.0))) < 0.5
+        assert own[2] == pytest.approx(5 + 23, abs=0.5)
+
+
+class TestLengths:
+    """What is told of the vehicles of an image has one entry for each."""
+
+    BOXES = np.array([[1.0, 2, 11.5, 6], [9, 9, 10, 11]])
+
+    def image(self, **known: Any) -> LabelledImage:
+        none = np.empty((0, 4))
+        path = Path("a.png")
+        return LabelledImage(path, 1, 30, 20, 0.1, "", "", self.BOXES, none, **known)
+
+    @pytest.mark.parametrize(
+        "known",
+        [
+            {"footprints": straight(BOXES)},
+            {"oriented": np.array([True, False])},
+            {"footprints": straight(BOXES), "oriented": np.array([True])},
+            {"footprints": straight(BOXES)[:1], "oriented": np.array([True])},
+            {"types": ("car",)},
+        ],
+    )
+    def test_others_are_refused(self, known: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match="boxes, footprints, oriented and types differ"):
+            self.image(**known)
+
+    def test_what_is_not_oriented_has_the_corners_of_its_box(self) -> None:
+        own = np.array([np.reshape(RING, (4, 2))] * 2)
+        image = self.image(footprints=own, oriented=np.array([True, False]), types=("car", ""))
+        assert image.footprints[0].tolist() == own[0].tolist()
+        assert image.footprints[1].tolist() == straight(self.BOXES)[1].tolist()
 
 
 def test_other_boxes_bring_their_own_corners(folder: Path) -> None:

@@ -171,6 +171,13 @@ def test_nothing_unlabelled_is_pasted_as_background(donor: Any) -> None:
         assert count <= len(view.boxes) * 50 * 22 + len(view.ignore) * 25 * 22
 
 
+def test_diagonal_vehicles_stay_where_they_are(donor: Any) -> None:
+    """Even known ones: their boxes hold more ground than vehicle."""
+    corners = corners_of(np.array([(90.0, 80.0, 46.0, 19.0, 0.8)]))
+    image = replace(donor(boxes_of(corners)), footprints=corners, oriented=np.array([True]))
+    assert not pasted(image, 3).pixels.any()
+
+
 def test_vehicles_of_unknown_outline_stay_where_they_are(donor: Any) -> None:
     for boxes in (SQUARE, CUT, NONE):
         view = pasted(donor(boxes), 3)

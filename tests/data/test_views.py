@@ -23,6 +23,7 @@ from geovehicle.data.views import (
     type_numbers,
 )
 from geovehicle.footprints import boxes_of, corners_of, polygons_of, straight, turn_between
+from geovehicle.settings import UNKNOWN_TYPE
 
 NONE = np.empty((0, 4))
 CORNERS = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
@@ -131,7 +132,7 @@ class TestVehicles:
 
     @given(st.lists(rectangles(), min_size=2, max_size=6), st.data())
     def test_what_is_known_stays_with_its_vehicle(self, parts, data):
-        number = st.integers(-1, 3)
+        number = st.integers(UNKNOWN_TYPE, 3)
         types = [data.draw(number) for _ in parts]
         single = [directed(part, [kind]) for part, kind in zip(parts, types, strict=True)]
         everything = Vehicles.concatenate(single).shift((3, -4))
@@ -149,7 +150,8 @@ class TestVehicles:
         vehicles = Vehicles.of_boxes(np.array([(0.0, 0, 50, 20), (0, 0, 20, 50)]))
         assert vehicles.enclosures.tolist() == [[25, 10, 50, 20, 0], [10, 25, 50, 20, np.pi / 2]]
         assert vehicles.directed.tolist() == [False, False]
-        assert vehicles.types.tolist() == [-1, -1]
+        assert vehicles.types.tolist() == [UNKNOWN_TYPE] * 2
+        assert vehicles.directed.dtype == np.bool_
         assert [len(one) for one in astuple(Vehicles.of_boxes(NONE))] == [0, 0, 0, 0]
 
 
@@ -218,10 +220,10 @@ class TestLabelledVehicles:
             1,
             2,
             3,
-            -1,
-            -1,
+            UNKNOWN_TYPE,
+            UNKNOWN_TYPE,
         ]
-        assert labelled_vehicles(self.image(boxes)).types.tolist() == [-1] * 6
+        assert labelled_vehicles(self.image(boxes)).types.tolist() == [UNKNOWN_TYPE] * 6
         assert type_numbers(()).dtype == np.int64
 
 
