@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from affine import Affine
 
 from geovehicle import DetectSettings
+from geovehicle.data.augment import SEEDS
 from geovehicle.data.synthetic import EXAMPLE_GSD, render_scene
 from geovehicle.engines.local import search
 from geovehicle.errors import SettingsError
@@ -59,7 +60,7 @@ def without_orientation(
 
 def measure(detectors: dict[str, VehicleDetector], side: int, repeats: int) -> dict[str, float]:
     """Return the median seconds of each detector over a rendered scene."""
-    scene = render_scene(2**31, side, side, EXAMPLE_GSD)
+    scene = render_scene(SEEDS, side, side, EXAMPLE_GSD)
     source = ArraySource("scene", scene.pixels, GeoGrid(side, side, Affine.identity(), None))
     seconds: dict[str, list[float]] = {name: [] for name in detectors}
     for _ in range(repeats + 1):

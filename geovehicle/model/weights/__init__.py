@@ -19,7 +19,7 @@ DEFAULT = "vehicles-10cm"
 SHIPPED: dict[str, ShippedWeights] = {
     DEFAULT: ShippedWeights(
         "vehicles_10cm.safetensors",
-        "2fb649fe4b2e622f10b8182c76ef860562a991e69ad3cf1c27ddde4368d6b76c",
+        "16914bf50cbf5457d8ee6fd15b4c56be5ab1ad0f9584104fa2fbd8afb20c3eaa",
     ),
 }
 
