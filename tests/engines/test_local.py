@@ -496,6 +496,21 @@ class TestSearch:
         assert found.label_scores[order].tolist() == [0.25, 0.5]
         assert found.boxes[order][0, 0] == 0
 
+    def test_two_views_of_a_vehicle_that_lie_askew_become_one_at_a_seam(self) -> None:
+        border = plan(400, 200, 256, OVERLAP)[0].core[2]
+
+        def askew(patches: Sequence[Patch]) -> list[Detections]:
+            found = []
+            for patch in patches:
+                angle = 0.0 if patch.window.col else 1.2
+                corners = corners_of(np.array([[border, 100.0, 46, 19, angle]]))
+                corners = corners - (patch.window.col, patch.window.row)
+                found.append(Detections(boxes_of(corners), [0.9], [0], corners))
+            return found
+
+        found = search(scene(400, 200), askew, DetectSettings(patch=256), GSD).detections
+        assert len(found) == 1
+
     @pytest.mark.parametrize(("patch", "overlap"), [(256, 25.6), (256, 30.0), (1024, 200.0)])
     def test_patches_need_room_beside_their_overlap(self, patch: int, overlap: float) -> None:
         detector = finder()
