@@ -155,10 +155,10 @@ class DetectorConfig:
     head_regression_weight: float = 1.0
     """The paper's lambda 2 [1]_."""
     head_direction_weight: float = 0.15
-    """Weight of the loss of an oriented head's directions: at 0.5 it outweighs the focal
-    loss, and vehicles are told worse from what resembles them."""
+    """Weight of the loss of an oriented head's directions: at 0.5 it outweighed the focal
+    loss, which rose in training."""
     head_type_weight: float = 0.5
-    """Weight of the loss of the types: at 0.1 all become cars, which most of them are."""
+    """Weight of the loss of the types; of 0.1 and 0.5, neither told vans from cars."""
     roi_size: int = 7
     """Cells a side of a pooled proposal [3]_."""
     oriented: bool = False
