@@ -114,6 +114,20 @@ class DetectorConfig:
     """Focusing parameter of both focal losses [1]_, [2]_."""
     prior: float = 0.01
     """Foreground probability at the start of training: biases of the focal
+RASTER_SUFFIXES = (
+    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".ecw", ".sid", ".img", ".png", ".jpg", ".jpeg"
+)  # fmt: skip
+"""The files of a folder that are taken for rasters, upper case as well: the formats that
+orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
+
+LAYER_CHUNK = 50_000
+"""Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
+faster."""
+
+LAYER_PIECES = 1000
+"""Pieces of a layer that wait to be written together, however few their rows: each costs
+some 15 kB."""
+
     classifiers are set to -log((1 - prior) / prior) [2]_."""
     conv5_channels: int = 1024
     """conv5 is reduced from 2048 to this by a 1x1 convolution [1]_: the width of

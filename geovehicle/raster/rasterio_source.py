@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import math
-import warnings
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import PurePath
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.windows import Window
 
-from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
+from geovehicle.errors import GeoreferenceError, SettingsError
 from geovehicle.georeference import GeoGrid
 from geovehicle.patches import PatchWindow
+from geovehicle.raster.bands import choose_bands, palette_of
+from geovehicle.raster.gdal import calling_gdal, open_dataset
+from geovehicle.raster.inputs import is_remote, name_of
 from geovehicle.raster.source import Patch, Stretch, is_black, opened, scene_grid
+from geovehicle.raster.stored import Stored, stored_in
 from geovehicle.settings import WIDEST_VEHICLE_M
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
 
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
 
-GDAL_OPTIONS = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False}
-"""Without them the missing part of a truncated JPEG or PNG is silently grey."""
+    Bounds = tuple[int, int, int, int]
 
 STRETCH_SAMPLE = 1024
 """Longer side of the decimated read for the stretch: a million pixels settle
@@ -47,8 +45,12 @@ def open_raster(
     *,
     source_gsd: float | None = None,
     bands: tuple[int, ...] | None = None,
+    stretch: Stretch | None = None,
 ) -> RasterioSource:
     """Open a raster to read it at a ground sampling distance.
+
+    A source belongs to one thread.  Others open the raster again, for themselves, and
+    read the same pixels.
 
     Parameters
     ----------
@@ -63,6 +65,9 @@ def open_raster(
         Numbers, from 1, of the red, green and blue bands, or of one grey band.
         By default colour interpretation decides, else the first three bands are
         taken, or the first alone if there are fewer.
+    stretch : Stretch, optional
+        That of another source of the same raster and bands; without it, it is estimated
+        from a sample of the whole raster.  8-bit rasters have none.
 
     Returns
     -------
@@ -78,11 +83,10 @@ def open_raster(
     SettingsError
         If ``bands`` or ``source_gsd`` is out of its range.
     """
-    name = PurePath(path).name
-    with _gdal(name, "cannot be opened", "check the path and the format"):
-        dataset = rasterio.open(path)
+    name = name_of(path)
+    dataset = open_dataset(path, name)
     try:
-        return RasterioSource(dataset, name, (gsd, source_gsd), bands)
+        return RasterioSource(dataset, name, (gsd, source_gsd), bands, stretch)
     except BaseException:
         dataset.close()
         raise
@@ -94,7 +98,7 @@ class RasterioSource:
     Attributes
     ----------
     name : str
-        The file name.
+        The file name, see :func:`geovehicle.raster.inputs.name_of`.
     native_grid : GeoGrid
         The raster's own pixels.
     grid : GeoGrid
@@ -114,12 +118,16 @@ class RasterioSource:
         name: str,
         gsd: tuple[float, float | None],
         bands: tuple[int, ...] | None,
+        stretch: Stretch | None = None,
     ) -> None:
         self.name = name
         self._dataset = dataset
+        self._damaged = "the file is damaged or incomplete"
+        if is_remote(dataset.name):
+            self._damaged += ", or its server does not answer"
         self._model_gsd, source_gsd = gsd
-        self.bands = _choose_bands(dataset, name, bands)
-        self._palette = _palette(dataset, self.bands)
+        self.bands = choose_bands(dataset, name, bands)
+        self._palette = palette_of(dataset, self.bands)
         self._flags = dataset.mask_flag_enums[self.bands[0] - 1]
         self.native_grid = _native_grid(dataset, source_gsd)
         try:
@@ -136,7 +144,7 @@ class RasterioSource:
         self._nodata_is_colour = (
             eight_bit and self._palette is None and MaskFlags.nodata in self._flags
         )
-        self.stretch = None if eight_bit else self._estimate_stretch()
+        self.stretch = None if eight_bit else stretch or self._estimate_stretch()
 
     def __enter__(self) -> Self:
         return self
@@ -159,17 +167,64 @@ class RasterioSource:
         RasterError
             If the file is damaged.
         """
-        side = _square(self._model_gsd)
-        margin = max(RESAMPLING_MARGIN, side - 1)
-        left, top = max(0, window.col - margin), max(0, window.row - margin)
-        right = min(self.grid.width, window.col + window.width + margin)
-        bottom = min(self.grid.height, window.row + window.height + margin)
-        shape = bottom - top, right - left
-        pixels, valid = self._pixels((left, top, right, bottom), shape, side)
-        rows = slice(window.row - top, window.row - top + window.height)
-        columns = slice(window.col - left, window.col - left + window.width)
+        right, bottom = window.col + window.width, window.row + window.height
+        around = self._with_margin((window.col, window.row, right, bottom))
+        left, top = around[:2]
+        shape = around[3] - top, around[2] - left
+        pixels, valid = self._pixels(around, shape, _square(self._model_gsd))
+        rows, columns = (
+            slice(window.row - top, bottom - top),
+            slice(window.col - left, right - left),
+        )
         pixels, valid = pixels[:, rows, columns], valid[rows, columns]
         return Patch(np.ascontiguousarray(pixels), np.ascontiguousarray(valid), window)
+
+    def may_hold_data(self, window: Bounds) -> bool:
+        """Return False if it is certain, without reading, that nothing there is valid.
+
+        So it is where a VRT mosaic has no source, or a sparse GeoTIFF no block, as far as
+        :meth:`read` would look.  Overviews are taken to show what the raster shows.
+
+        Parameters
+        ----------
+        window : tuple of int
+            ``left, top, right, bottom``, scene pixels, half open.
+
+        Raises
+        ------
+        RasterError
+            If the file is damaged.
+        """
+        around = self._with_margin(window)
+        if min(around[2] - around[0], around[3] - around[1]) < _square(self._model_gsd):
+            return True  # too little black to be the outside
+        left, top, right, bottom = self._native(around)
+        more = RESAMPLING_MARGIN if self.grid != self.native_grid else 0
+        with calling_gdal(self.name, "cannot be read", self._damaged):
+            return self._stored.touches((left - more, top - more, right + more, bottom + more))
+
+    @cached_property
+    def _stored(self) -> Stored:
+        return stored_in(self._dataset, self.bands)
+
+    def _with_margin(self, window: Bounds) -> Bounds:
+        """Return what has to be read around a window, scene pixels."""
+        margin = max(RESAMPLING_MARGIN, _square(self._model_gsd) - 1)
+        left, top, right, bottom = window
+        return (
+            max(0, left - margin),
+            max(0, top - margin),
+            min(self.grid.width, right + margin),
+            min(self.grid.height, bottom + margin),
+        )
+
+    def _native(self, bounds: Bounds) -> tuple[float, float, float, float]:
+        """Turn scene pixels into the raster's own."""
+        scale_x = self.native_grid.width, self.grid.width
+        scale_y = self.native_grid.height, self.grid.height
+        left, right = (edge * scale_x[0] / scale_x[1] for edge in bounds[::2])
+        top, bottom = (edge * scale_y[0] / scale_y[1] for edge in bounds[1::2])
+        return left, top, right, bottom
 
     def overview(self, longest: int) -> Patch:
         """Read the whole scene, decimated to at most ``longest`` pixels a side.
@@ -188,39 +243,38 @@ class RasterioSource:
         return Patch(pixels, valid, PatchWindow(0, 0, width, height, (0, 0, width, height)))
 
     def _pixels(
-        self, bounds: tuple[int, int, int, int], shape: tuple[int, int], side: int
+        self, bounds: Bounds, shape: tuple[int, int], side: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Return 8-bit RGB and validity of ``bounds`` (scene pixels) in ``shape``."""
         values, valid = self._values(bounds, shape)
-        outside = opened(is_black(values) | ~valid, side)
-        valid = ~outside if self._nodata_is_colour else valid & ~outside
+        inside = ~opened(is_black(values) | ~valid, side)
+        valid = inside if self._nodata_is_colour else valid & inside
         levels = self.stretch.apply(values) if self.stretch else values
         pixels = np.repeat(levels, 3, axis=0) if len(levels) == 1 else levels
-        pixels[:, ~valid] = 0
+        pixels *= valid
         return pixels, valid
 
     def _values(
         self,
-        bounds: tuple[int, int, int, int],
+        bounds: Bounds,
         shape: tuple[int, int],
         resampling: Resampling | None = None,
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the raster's values, finite, and where its masks call them valid."""
-        scale_x = self.native_grid.width, self.grid.width
-        scale_y = self.native_grid.height, self.grid.height
-        left, right = (edge * scale_x[0] / scale_x[1] for edge in bounds[::2])
-        top, bottom = (edge * scale_y[0] / scale_y[1] for edge in bounds[1::2])
+        left, top, right, bottom = self._native(bounds)
         decimation = max((right - left) / shape[1], (bottom - top) / shape[0])
         how = {
             "window": Window(left, top, right - left, bottom - top),
             "resampling": resampling or self._resampling(decimation),
         }
-        with _gdal(self.name, "cannot be read", "the file is damaged or incomplete"):
+        with calling_gdal(self.name, "cannot be read", self._damaged):
             values = self._dataset.read(self.bands, out_shape=(len(self.bands), *shape), **how)
             valid = self._mask(shape, how)
         if self._palette is not None:
             red_green_blue_alpha = self._palette[:, values[0]]
             return red_green_blue_alpha[:3], valid & (red_green_blue_alpha[3] > 0)
+        if np.issubdtype(values.dtype, np.integer):
+            return values, valid
         finite = np.isfinite(values).all(axis=0)
         values[:, ~finite] = 0
         return values, valid & finite
@@ -247,58 +301,6 @@ class RasterioSource:
         scene = 0, 0, self.grid.width, self.grid.height
         values, valid = self._values(scene, shape, Resampling.nearest)
         return Stretch.estimate(values, valid & ~is_black(values))
-
-
-@contextmanager
-def _gdal(name: str, what: str, way_out: str) -> Iterator[None]:
-    """Run GDAL quietly and turn its exceptions into one line."""
-    with warnings.catch_warnings(), rasterio.Env(**GDAL_OPTIONS):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            yield
-        except (RasterioError, OSError, ValueError) as error:
-            reason = " ".join(str(error.__cause__ or error).split())
-            raise RasterError(f"{name} {what} ({reason}); {way_out}") from error
-
-
-def _choose_bands(
-    dataset: DatasetReader, name: str, bands: tuple[int, ...] | None
-) -> tuple[int, ...]:
-    count = dataset.count
-    if count == 0:
-        inside = f"; open what it contains, such as {dataset.subdatasets[0]}"
-        raise RasterError(f"{name} has no bands{inside if dataset.subdatasets else ''}")
-    chosen = _default_bands(dataset.colorinterp) if bands is None else tuple(bands)
-    if len(chosen) not in (1, 3):
-        raise SettingsError(f"{len(chosen)} bands were chosen; give three, or one that is grey")
-    if not all(1 <= band <= count for band in chosen):
-        numbers = ",".join(map(str, chosen))
-        raise RasterError(f"{name} has {count} band(s), not {numbers}; choose from 1 to {count}")
-    dtypes = {dataset.dtypes[band - 1] for band in chosen}
-    if any("complex" in dtype for dtype in dtypes):
-        raise RasterError(f"{name} has complex values; convert them to amplitudes first")
-    if len(dtypes) > 1:
-        raise RasterError(f"{name} mixes {' and '.join(sorted(dtypes))}; choose bands of one type")
-    return chosen
-
-
-def _default_bands(colours: tuple[ColorInterp, ...]) -> tuple[int, ...]:
-    wanted = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
-    if set(wanted) <= set(colours):
-        return tuple(colours.index(colour) + 1 for colour in wanted)
-    numbers = [n for n, colour in enumerate(colours, 1) if colour != ColorInterp.alpha] or [1]
-    return tuple(numbers[:3] if len(numbers) >= 3 else numbers[:1])
-
-
-def _palette(dataset: DatasetReader, bands: tuple[int, ...]) -> NDArray[np.uint8] | None:
-    """Return red, green, blue, alpha of each value, (4, values), if they are indices."""
-    if len(bands) != 1 or dataset.colorinterp[bands[0] - 1] != ColorInterp.palette:
-        return None
-    entries = dataset.colormap(bands[0])
-    table = np.zeros((4, np.iinfo(dataset.dtypes[bands[0] - 1]).max + 1), np.uint8)
-    for value, colour in entries.items():
-        table[:, value] = colour
-    return table
 
 
 def _native_grid(dataset: DatasetReader, source_gsd: float | None) -> GeoGrid:

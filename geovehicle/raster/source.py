@@ -95,10 +95,12 @@ class Stretch:
 
     def apply(self, values: NDArray[np.number]) -> NDArray[np.uint8]:
         """Map finite values, shape (B, H, W), to 0 to 255."""
-        low = np.array(self.low)[:, None, None]
-        high = np.array(self.high)[:, None, None]
-        levels = (values.astype(np.float64) - low) * (255 / (high - low))
-        eight_bit: NDArray[np.uint8] = levels.clip(0, 255).round().astype(np.uint8)
+        low = np.array(self.low)[:, None]
+        factor = 255 / (np.array(self.high)[:, None] - low)
+        eight_bit = np.empty(values.shape, np.uint8)
+        for row in range(values.shape[1]):  # in float64 a block is eight times as large
+            levels = (values[:, row].astype(np.float64) - low) * factor
+            eight_bit[:, row] = levels.clip(0, 255).round()
         return eight_bit
 
 
@@ -136,8 +138,9 @@ def is_black(values: NDArray[np.number]) -> NDArray[np.bool_]:
     8-bit values, shape (B, H, W), may be up to ``BLACK_LEVEL``; others, whose
     scale is not known, are black at 0 alone.
     """
-    level = BLACK_LEVEL if values.dtype == np.uint8 else 0
-    return np.asarray(((values >= 0) & (values <= level)).all(axis=0))
+    if values.dtype == np.uint8:
+        return np.asarray(values.max(axis=0) <= BLACK_LEVEL)
+    return np.asarray(~values.any(axis=0))
 
 
 def opened(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
@@ -154,13 +157,20 @@ def opened(mask: NDArray[np.bool_], side: int) -> NDArray[np.bool_]:
     """
     if min(mask.shape) < side or not mask.any():
         return np.zeros_like(mask)
-    fits = _box_sums(mask, side) == side * side
-    return _box_sums(np.pad(fits, side - 1), side) > 0
+    if mask.all():
+        return mask
+    fits = _windows(_windows(mask, side, np.logical_and).T, side, np.logical_and).T
+    if not fits.any():
+        return np.zeros_like(mask)
+    reach = np.pad(fits, side - 1)
+    return _windows(_windows(reach, side, np.logical_or).T, side, np.logical_or).T
 
 
-def _box_sums(mask: NDArray[np.bool_], side: int) -> NDArray[np.int64]:
-    """Count the mask in every square that fits, (H - side + 1, W - side + 1)."""
-    sums = np.pad(mask.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    strips = sums[side:] - sums[:-side]
-    squares: NDArray[np.int64] = strips[:, side:] - strips[:, :-side]
-    return squares
+def _windows(mask: NDArray[np.bool_], side: int, combine: np.ufunc) -> NDArray[np.bool_]:
+    """Combine ``side`` rows from each row on, (H - side + 1, W), in about log2(side) passes."""
+    length = 1
+    while length < side:
+        step = min(length, side - length)
+        mask = combine(mask[:-step], mask[step:])
+        length += step
+    return mask

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import math
+import sys
+import tracemalloc
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +19,7 @@ from rasterio.rpc import RPC
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.patches import PatchWindow, plan
 from geovehicle.raster.rasterio_source import RasterioSource, open_raster
+from geovehicle.raster.source import Stretch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -167,6 +172,24 @@ class TestStretch:
         with open_raster(make_raster(pixels=pixels), GSD) as source:
             left, right = source.read(_window(0, 0, 120, 60)), source.read(_window(80, 0, 120, 60))
         assert left.pixels[:, :, 80:].tolist() == right.pixels[:, :, :40].tolist()
+
+    def test_a_stretch_that_is_given_is_not_estimated(
+        self, make_raster: Any, monkeypatch: Any
+    ) -> None:
+        pixels = np.random.default_rng(1).integers(100, 2000, (3, 60, 200)).astype("uint16")
+        path = make_raster(pixels=pixels)
+        with open_raster(path, GSD) as source:
+            stretch, expected = source.stretch, _whole(source).pixels
+        monkeypatch.setattr(RasterioSource, "_estimate_stretch", None)
+        with open_raster(path, GSD, stretch=stretch) as source:
+            assert source.stretch == stretch
+            assert _whole(source).pixels.tolist() == expected.tolist()
+        other = Stretch((0.0,) * 3, (10.0,) * 3)
+        assert (_read(path, stretch=other).pixels == 255).all()
+
+    def test_eight_bit_rasters_are_not_stretched(self, make_raster: Any) -> None:
+        with open_raster(make_raster(), GSD, stretch=Stretch((0.0,) * 3, (9.0,) * 3)) as source:
+            assert source.stretch is None
 
     def test_nan_and_infinity_are_not_valid(self, make_raster: Any) -> None:
         pixels = np.random.default_rng(1).uniform(100, 900, (3, 50, 50)).astype(np.float32)
@@ -530,6 +553,54 @@ class TestDamage:
         with pytest.raises(RasterError):
             open_raster(path, GSD, bands=(9,))
         assert [dataset.closed for dataset in opened] == [True]
+
+
+@pytest.mark.parametrize("located", [True, False])
+def test_threads_with_a_source_each_read_the_same_pixels(make_raster: Any, located: bool) -> None:
+    pixels = (_smooth(500, 700) * 13.0).astype(np.uint16)
+    path = make_raster(pixels=pixels, gsd=(0.07, 0.07), located=located)
+    how = {} if located else {"source_gsd": 0.07}
+
+    def read(_: int) -> list[Patch]:
+        with open_raster(path, GSD, **how) as source:
+            windows = plan(source.grid.width, source.grid.height, 256, 40)
+            return [source.read(window) for window in windows]
+
+    expected = read(0)
+    with ThreadPoolExecutor(4) as threads:
+        for patches in threads.map(read, range(8)):
+            for patch, same in zip(patches, expected, strict=True):
+                assert np.array_equal(patch.pixels, same.pixels)
+                assert np.array_equal(patch.valid, same.valid)
+
+
+def test_threads_that_open_rasters_stay_quiet_and_leave_warnings_alone(make_raster: Any) -> None:
+    path, filters = make_raster(located=False), list(warnings.filters)
+
+    def open_often(_: int) -> None:
+        for _ in range(25):
+            open_raster(path, GSD, source_gsd=GSD).close()
+
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(open_often, range(8)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert warnings.filters == filters
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_block_is_read_in_little_more_memory_than_it_has(make_raster: Any, dtype: str) -> None:
+    pixels = np.random.default_rng(0).integers(20, 236, (3, 1000, 1000)).astype(dtype)
+    pixels[:, :, :300] = 0
+    with open_raster(make_raster(pixels=pixels), GSD) as source:
+        tracemalloc.start()
+        _whole(source)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 5 * pixels.size  # as int64 a single mask would be 2.7 times as large
 
 
 def test_leaving_the_context_closes_the_file(make_raster: Any) -> None:

@@ -70,6 +70,7 @@ def test_black_is_dark_in_every_band() -> None:
 
 def test_black_of_unknown_scale_is_zero() -> None:
     assert is_black(np.array([[[0.0, 1.0, -1.0]]])).tolist() == [[True, False, False]]
+    assert is_black(np.array([[[0, 5]], [[0, 0]]], np.int16)).tolist() == [[True, False]]
 
 
 def _naive_opening(mask: np.ndarray, side: int) -> np.ndarray:
@@ -86,10 +87,15 @@ def _naive_opening(mask: np.ndarray, side: int) -> np.ndarray:
     st.tuples(st.integers(1, 14), st.integers(1, 14)).flatmap(
         lambda shape: hnp.arrays(bool, shape, elements=st.sampled_from([True, True, True, False]))
     ),
-    st.integers(1, 5),
+    st.integers(1, 7),
 )
 def test_opening_equals_the_naive_one(mask: Any, side: int) -> None:
     assert opened(mask, side).tolist() == _naive_opening(mask, side).tolist()
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_opening_leaves_full_and_empty_masks_as_they_are(full: bool) -> None:
+    assert (opened(np.full((40, 50), full), 32) == full).all()
 
 
 def test_opening_tells_surroundings_from_a_dark_vehicle() -> None:
