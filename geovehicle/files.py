@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -64,6 +64,7 @@ def replacing(path: Path, sidecars: Sequence[str] = ()) -> Iterator[Path]:
             yield new
             _flush([new, *(new.with_suffix(suffix) for suffix in sidecars)])
             _exchange(new, target, sidecars)
+            flush_folder(target.parent)
     except OSError as error:
         raise _output_error(path, error) from error
 
@@ -105,6 +106,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 if aside.exists():
                     aside.replace(target)
                 raise
+            flush_folder(target.parent)
     except OSError as error:
         raise _output_error(path, error) from error
 
@@ -167,6 +169,26 @@ def check_folder_writable(path: Path, overwrite: bool = False) -> None:
             pass
     except OSError as error:
         raise _output_error(path, error) from error
+
+
+def flush_folder(folder: Path) -> None:
+    """Wait until the names in a folder, and which files they stand for, are on the disk.
+
+    Where the system does not offer that, nothing happens.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        In which files were made, moved or removed.
+    """
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # some network file systems refuse, and all is written as well
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def sweep(folder: Path) -> None:

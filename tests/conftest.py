@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import runpy
+import shutil
+import subprocess
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -191,3 +193,16 @@ def tiny(tiny_script: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     for name, value in names.PATCHES.items():
         monkeypatch.setattr(build, name, value)
     return names
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with room for 400 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = [mount or "", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)]
+    if not umount or not mount or subprocess.run(command, capture_output=True).returncode:  # noqa: S603
+        pytest.skip("a small disk can be mounted by root on Linux only")
+    yield folder
+    subprocess.run([umount, "-l", str(folder)], check=True)  # noqa: S603

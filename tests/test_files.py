@@ -12,6 +12,7 @@ from geovehicle.errors import OutputError
 from geovehicle.files import (
     check_folder_writable,
     check_writable,
+    flush_folder,
     replacing,
     replacing_folder,
     sweep,
@@ -147,7 +148,7 @@ def test_the_main_file_is_moved_last(tmp_path, monkeypatch):
     assert moved == ["x.a", "x.b", "x.main"]
 
 
-def test_content_is_on_the_disk_before_the_move(tmp_path, monkeypatch):
+def test_content_is_on_the_disk_before_the_move_and_the_name_after(tmp_path, monkeypatch):
     events = []
     sync, move = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda file: (events.append("sync"), sync(file)))
@@ -155,7 +156,16 @@ def test_content_is_on_the_disk_before_the_move(tmp_path, monkeypatch):
         Path, "replace", lambda self, other: (events.append("move"), move(self, other))
     )
     write(tmp_path / "out.bin")
-    assert events == ["sync", "move"]
+    assert events == ["sync", "move", "sync"]
+
+
+def test_a_folder_that_cannot_be_flushed_is_no_error(tmp_path, monkeypatch):
+    def refuse(file: int) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    flush_folder(tmp_path)
+    flush_folder(tmp_path / "missing")
 
 
 def test_a_new_file_in_a_writable_folder_passes_and_leaves_no_trace(tmp_path):
