@@ -115,7 +115,7 @@ def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
         Where some layers have a CRS and others have none, or where one cannot
         be reprojected.
     """
-    aligned = [_in_crs(frame, frames[0].crs) for frame in frames]
+    aligned = [in_crs(frame, frames[0].crs) for frame in frames]
     columns = {
         name: np.concatenate([frame[name].to_numpy() for frame in aligned])
         for name in FIELDS
@@ -123,6 +123,40 @@ def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     }
     polygons = np.concatenate([frame.geometry.to_numpy() for frame in aligned])
     return _layer(columns, polygons, frames[0].crs)
+
+
+def in_crs(frame: gpd.GeoDataFrame, crs: CRS | None) -> gpd.GeoDataFrame:
+    """Return a layer in the CRS of another raster of the job, its azimuths turned with it.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        A layer, or a part of one, made by :func:`to_frame`.
+    crs : pyproj.CRS or None
+        The other one.
+
+    Raises
+    ------
+    GeoreferenceError
+        Where one has a CRS and the other has none, or where there is no way between them.
+    """
+    if frame.crs == crs:
+        return frame
+    if frame.crs is None or crs is None:
+        raise GeoreferenceError(
+            "some rasters have a CRS and others have none; assign one to those or run them apart"
+        )
+    try:
+        projected = reproject(frame, crs)
+    except ProjError as error:
+        raise GeoreferenceError(
+            f"{frame.crs.name} cannot be reprojected to {crs.name}; run these rasters apart"
+        ) from error
+    if not np.isfinite(projected.total_bounds).all() and len(projected):
+        raise GeoreferenceError(
+            f"{frame.crs.name} does not reach {crs.name}; run these rasters apart"
+        )
+    return projected
 
 
 def reproject(frame: gpd.GeoDataFrame, crs: CRS | str) -> gpd.GeoDataFrame:
@@ -182,23 +216,3 @@ def _layer(
     """Return a layer with fixed field types, whether or not it has rows."""
     numbered = {"id": np.arange(1, len(polygons) + 1), **columns}
     return gpd.GeoDataFrame(numbered, geometry=polygons, crs=crs).astype(dict(FIELDS))
-
-
-def _in_crs(frame: gpd.GeoDataFrame, crs: CRS | None) -> gpd.GeoDataFrame:
-    if frame.crs == crs:
-        return frame
-    if frame.crs is None or crs is None:
-        raise GeoreferenceError(
-            "some rasters have a CRS and others have none; assign one to those or run them apart"
-        )
-    try:
-        projected = reproject(frame, crs)
-    except ProjError as error:
-        raise GeoreferenceError(
-            f"{frame.crs.name} cannot be reprojected to {crs.name}; run these rasters apart"
-        ) from error
-    if not np.isfinite(projected.total_bounds).all() and len(projected):
-        raise GeoreferenceError(
-            f"{frame.crs.name} does not reach {crs.name}; run these rasters apart"
-        )
-    return projected

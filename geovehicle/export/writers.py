@@ -8,94 +8,34 @@ without an error.
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pandas as pd
 import pyogrio
-import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
-from pyproj.exceptions import ProjError
 
 from geovehicle.errors import OutputError
-from geovehicle.export.frame import AZIMUTH, reproject
+from geovehicle.export.formats import fit, format_of
 from geovehicle.files import check_writable, replacing
+from geovehicle.settings import LAYER_CHUNK, LAYER_PIECES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     import geopandas as gpd
 
-LAYER = "vehicles"
-"""Name of the layer where the format has names."""
+    from geovehicle.export.formats import Format
 
-WGS84 = "EPSG:4326"
-
-FARTHEST_LON_LAT = (360.0, 90.0)
-"""Numbers beyond are no longitude and latitude, and OGR would leave them out silently.
-Longitudes beyond 180 degrees occur, and OGR knows what they mean."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """What sets one output format apart.
-
-    Parameters
-    ----------
-    driver : str
-        Name of the OGR driver.
-    options : mapping
-        Options of :func:`pyogrio.write_dataframe` and of the driver.
-    sidecars : tuple of str
-        Suffixes of the files that belong to the output.
-    locks : tuple of str
-        What is appended to the name of a file that another program has open.
-    wgs84 : bool
-        Whether coordinates have to be longitude and latitude.
-    field_name : int
-        Longest field name, bytes; 0 where there is no limit.
-    short_names : mapping
-        What longer names of fields become.
-    text : int
-        Longest text in a field, bytes; 0 where there is no limit.
-    file_size : int
-        Largest file, bytes; 0 where there is no limit.
-    """
-
-    driver: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    sidecars: tuple[str, ...] = ()
-    locks: tuple[str, ...] = ()
-    wgs84: bool = False
-    field_name: int = 0
-    short_names: Mapping[str, str] = field(default_factory=dict)
-    text: int = 0
-    file_size: int = 0
-
-
-_GEOPACKAGE = Format("GPKG", {"layer": LAYER}, locks=("-wal", "-journal"))
-_SHAPEFILE = Format(
-    "ESRI Shapefile",
-    {"encoding": "UTF-8"},
-    # the last ones are indices that GIS software makes
-    sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
-    field_name=10,
-    short_names={"label_score": "labelscore", AZIMUTH: "azimuth"},
-    text=254,
-    file_size=2**31 - 1,
-)
-# 8 decimals of a degree are 1.1 mm
-_GEOJSON = Format("GeoJSON", {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}, wgs84=True)
-
-FORMATS: Mapping[str, Format] = {
-    ".gpkg": _GEOPACKAGE,
-    ".shp": _SHAPEFILE,
-    ".geojson": _GEOJSON,
-    ".json": _GEOJSON,
-}
-"""The output formats by suffix, in lower case."""
+FEATURES = b'"features": [\n'
+END = b"\n]\n}\n"
+"""What stands before and after the features of a GeoJSON file, which has one a line."""
 
 
 def check_target(path: Path, overwrite: bool = False) -> None:
@@ -115,7 +55,7 @@ def check_target(path: Path, overwrite: bool = False) -> None:
         cannot be written, the file exists and ``overwrite`` is false, or another
         program has it open.
     """
-    chosen = _format_of(path)
+    chosen = format_of(path)
     check_writable(path, overwrite)
     for lock in chosen.locks:
         if Path(os.path.realpath(path) + lock).exists():
@@ -123,6 +63,19 @@ def check_target(path: Path, overwrite: bool = False) -> None:
                 f"{path} is open in another program such as QGIS, as {path.name}{lock} shows;"
                 " close it there or write elsewhere"
             )
+
+
+def check_layer(frame: gpd.GeoDataFrame, path: Path) -> None:
+    """Make sure that the format of ``path`` can hold a layer.
+
+    A layer without rows tells before the long work what it would be refused for after.
+
+    Raises
+    ------
+    OutputError
+        Where it cannot.
+    """
+    fit(frame, path)
 
 
 def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
@@ -148,138 +101,191 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
         Where :func:`check_target` raises it, where the format cannot hold the
         layer, or where writing fails.
     """
-    path = Path(path)
-    chosen = _format_of(path)
-    check_target(path, overwrite)
-    frame = check_layer(frame, path)
-    with replacing(path, chosen.sidecars) as temporary:
-        # drivers name their files in lower case
-        written = temporary.with_suffix(temporary.suffix.lower())
-        try:
-            _write(frame, written, chosen)
-            complete = _holds(written, frame, chosen)
-        except (DataSourceError, DataLayerError) as error:
-            reason = " ".join(str(error).replace(str(written), path.name).split())
-            raise OutputError(
-                f"cannot write {path}: {reason}; see to the disk's free space or write elsewhere"
-            ) from error
-        if not complete:
-            raise OutputError(f"{path} came out incomplete; free some disk space and run again")
-        written.replace(temporary)
+    with LayerWriter(path, overwrite) as writer:
+        writer.add(frame)
 
 
-def check_layer(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """Return the layer with the CRS and the names that the format asks for, if it can hold it.
+class LayerWriter:
+    """Writes a layer piece by piece, in little memory: the same file as :func:`write`.
 
-    A layer without rows tells before the long work what it would refuse after.
+    ::
+
+        with LayerWriter(path) as writer:
+            for frame in frames:
+                writer.append(frame)
+
+    The file is in place when the block has ended well; whatever fails, an older one stays.
+    Errors are those of :func:`write`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The output; its suffix says the format, in upper or lower case.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Attributes
+    ----------
+    rows : int
+        How many rows there are so far.
 
     Raises
     ------
-    OutputError
-        Where the format cannot hold the layer.
+    ValueError
+        At the end of the block, if there was no piece at all.  A layer without rows needs
+        one piece without rows, for its fields and its CRS.
     """
-    chosen = _format_of(path)
-    if chosen.wgs84:
-        frame = _to_wgs84(frame, path)
-    frame = frame.rename(columns=chosen.short_names)
-    _check_limits(frame, chosen, path)
-    return frame
+
+    def __init__(self, path: Path, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self.rows = 0
+        self._placed = 0
+        self._overwrite = overwrite
+        self._waiting: list[gpd.GeoDataFrame] = []
+        self._written: list[_Written] = []
+
+    def __enter__(self) -> Self:
+        self._block: AbstractContextManager[None] = self._placing()
+        self._block.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._block.__exit__(*error)
+
+    def append(self, frame: gpd.GeoDataFrame) -> None:
+        """Add the next rows, with ``id`` counted on from the rows before.
+
+        Parameters
+        ----------
+        frame : geopandas.GeoDataFrame
+            Polygons with the fields :data:`geovehicle.export.frame.FIELDS`, in the CRS of
+            the first piece.  It may have no rows.
+        """
+        self.add(frame.assign(id=np.arange(self.rows + 1, self.rows + len(frame) + 1)))
+
+    def add(self, frame: gpd.GeoDataFrame) -> None:
+        """Add the next rows as they are."""
+        if not len(frame) and (self._waiting or self._written):
+            return
+        self.rows += len(frame)
+        self._waiting.append(frame)
+        # opening a file for a few rows takes longer than writing them
+        if self.rows - self._placed >= LAYER_CHUNK or len(self._waiting) >= LAYER_PIECES:
+            self._write()
+
+    @contextmanager
+    def _placing(self) -> Iterator[None]:
+        check_target(self.path, self._overwrite)
+        self._format = format_of(self.path)
+        with replacing(self.path, self._format.sidecars) as new, self._told(new.parent):
+            # drivers name their files in lower case
+            self._file = new.with_suffix(new.suffix.lower())
+            yield
+            if self._waiting or not self._written:
+                self._write()
+            if not self._is_complete():
+                raise OutputError(
+                    f"{self.path} came out incomplete; free some disk space and run again"
+                )
+            self._file.replace(new)
+
+    @contextmanager
+    def _told(self, folder: Path) -> Iterator[None]:
+        try:
+            yield
+        except (DataSourceError, DataLayerError) as error:
+            reason = " ".join(str(error).replace(f"{folder}{os.sep}", "").split())
+            raise OutputError(
+                f"cannot write {self.path}: {reason};"
+                " see to the disk's free space or write elsewhere"
+            ) from error
+
+    def _write(self) -> None:
+        """Write what is waiting."""
+        frame = fit(pd.concat(self._waiting, ignore_index=True), self.path)
+        self._waiting = []
+        if not self._written:
+            _write(frame, self._file, self._format)
+        elif self._format.appends:
+            _write(frame, self._file, self._format, append=True)
+        else:
+            part = self._file.with_suffix(".part")
+            _write(frame, part, self._format)
+            _join(self._file, part)
+        self._written.append(_Written.of(frame))
+        self._placed = self.rows
+        limit = self._format.file_size
+        if limit and max(file.stat().st_size for file in self._file.parent.iterdir()) > limit:
+            raise OutputError(
+                f"{self.path} passes 2 GB with its first {self.rows} vehicles;"
+                " write a .gpkg instead"
+            )
+
+    def _is_complete(self) -> bool:
+        """Tell whether the file has every row, and every text where fields have types."""
+        if pyogrio.read_info(self._file, force_feature_count=True)["features"] != self.rows:
+            return False
+        if not self._format.appends:  # GeoJSON: a name that reads like a date comes back as one
+            return True
+        first = 0
+        for written in self._written:
+            if not written.is_in(self._file, first):
+                return False
+            first += written.rows
+        return True
 
 
-def _format_of(path: Path) -> Format:
-    suffix = path.suffix
-    chosen = FORMATS.get(suffix.lower())
-    # OGR finds a Shapefile under .shp and .SHP, not under .Shp
-    if chosen is None or (chosen.sidecars and not (suffix.islower() or suffix.isupper())):
-        raise OutputError(
-            f"{path} has no known output format; let it end in one of {', '.join(FORMATS)}"
+@dataclass(frozen=True)
+class _Written:
+    """What has to come back of rows: their number, and hashes of what is not rounded."""
+
+    rows: int
+    hashes: Mapping[str, int]
+
+    @classmethod
+    def of(cls, frame: gpd.GeoDataFrame) -> Self:
+        fields = frame.drop(columns=frame.geometry.name).select_dtypes(exclude=np.floating)
+        return cls(len(frame), {name: _hash(fields[name]) for name in fields})
+
+    def is_in(self, path: Path, first: int) -> bool:
+        """Tell whether they are in a file, from its row ``first``."""
+        if not self.rows:
+            return True
+        found = pyogrio.read_dataframe(path, skip_features=first, max_features=self.rows)
+        if len(found) != self.rows or found.geometry.isna().any():
+            return False
+        return all(
+            name in found and _hash(found[name]) == value for name, value in self.hashes.items()
         )
-    return chosen
 
 
-def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """Return the layer in longitude and latitude, which GeoJSON demands."""
-    if frame.crs is None:
-        raise OutputError(
-            f"{path} has to be in WGS 84 but the raster has no CRS; write a .gpkg instead"
-        )
-    try:
-        geographic = reproject(frame, WGS84)
-    except ProjError:
-        geographic = None
-    if geographic is None or not np.isfinite(shapely.get_coordinates(geographic.geometry)).all():
-        raise OutputError(
-            f"{path} has to be in WGS 84, which {frame.crs.name} does not reach;"
-            " write a .gpkg instead"
-        )
-    if (np.abs(shapely.get_coordinates(geographic.geometry)) > FARTHEST_LON_LAT).any():
-        raise OutputError(
-            f"{path} has to be in longitude and latitude, which the coordinates are not,"
-            f" whatever their CRS ({frame.crs.name}) says; write a .gpkg instead"
-        )
-    return geographic
+def _hash(column: pd.Series[Any]) -> int:
+    return hash(tuple(column.tolist()))
 
 
-def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, path: Path) -> None:
-    """Refuse a layer that the format would cut or rename silently."""
-    fields = [str(name) for name in frame.columns if name != frame.geometry.name]
-    long = [name for name in fields if len(name.encode()) > chosen.field_name]
-    if chosen.field_name and long:
-        raise OutputError(
-            f"{path} cannot have a field named {long[0]}: {chosen.field_name} letters at most;"
-            " write a .gpkg instead"
-        )
-    if chosen.text and any(_longest(frame[name]) > chosen.text for name in _texts(frame)):
-        raise OutputError(
-            f"{path} holds texts of {chosen.text} bytes at most, a raster's name is longer;"
-            " write a .gpkg instead"
-        )
-    if chosen.file_size and _shapefile_size(frame) > chosen.file_size:
-        raise OutputError(
-            f"{path} would pass 2 GB with its {len(frame)} vehicles; write a .gpkg instead"
-        )
-
-
-def _shapefile_size(frame: gpd.GeoDataFrame) -> int:
-    """Return the bytes of the larger of .shp and .dbf.
-
-    After the ESRI Shapefile Technical Description (1998): a polygon of one ring
-    takes 56 bytes and 16 a point.  OGR gives 18 bytes to an integer, 24 to a
-    real, and at least 80 to a text.
-    """
-    points = int(shapely.get_num_coordinates(frame.geometry).sum())
-    widths = 1
-    texts = _texts(frame)
-    for name in frame.columns.drop(frame.geometry.name):
-        widths += max(80, _longest(frame[name])) if name in texts else 24
-    return max(100 + 56 * len(frame) + 16 * points, 1000 + widths * len(frame))
-
-
-def _texts(frame: gpd.GeoDataFrame) -> list[str]:
-    """Return the names of the fields that are no numbers."""
-    fields = frame.columns.drop(frame.geometry.name)
-    return [name for name in fields if frame[name].dtype.kind not in "iuf"]
-
-
-def _longest(texts: Any) -> int:
-    return max((len(str(text).encode()) for text in texts.unique()), default=0)
-
-
-def _write(frame: gpd.GeoDataFrame, path: Path, chosen: Format) -> None:
+def _write(frame: gpd.GeoDataFrame, path: Path, chosen: Format, append: bool = False) -> None:
     with warnings.catch_warnings():
         # a raster without CRS gives a layer without CRS
         warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
         pyogrio.write_dataframe(
-            frame, path, driver=chosen.driver, geometry_type="Polygon", **chosen.options
+            frame,
+            path,
+            driver=chosen.driver,
+            geometry_type="Polygon",
+            append=append,
+            **chosen.options,
         )
 
 
-def _holds(path: Path, frame: gpd.GeoDataFrame, chosen: Format) -> bool:
-    """Tell whether a file has every row of the layer, and every text where fields have types."""
-    found = pyogrio.read_dataframe(path)
-    if len(found) != len(frame) or found.geometry.isna().any():
-        return False
-    if chosen.wgs84:  # GeoJSON: a name that reads like a date would come back as one
-        return True
-    exact = frame.drop(columns=frame.geometry.name).select_dtypes(exclude=np.floating).columns
-    return all(name in found and np.array_equal(found[name], frame[name]) for name in exact)
+def _join(whole: Path, part: Path) -> None:
+    """Move the features of one GeoJSON file, at least one, to the end of another.
+
+    The driver would lay those that it adds to a file out differently.
+    """
+    with part.open("rb") as source, whole.open("r+b") as stream:
+        while source.readline() not in (FEATURES, b""):
+            pass
+        stream.seek(-len(END), os.SEEK_END)
+        stream.write(b",\n")
+        shutil.copyfileobj(source, stream)
+    part.unlink()

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from affine import Affine
+from geopandas.testing import assert_geodataframe_equal
 from rasterio.crs import CRS
 
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError
-from geovehicle.export.frame import FIELDS, concatenate, reproject, to_frame
+from geovehicle.export.frame import FIELDS, concatenate, in_crs, reproject, to_frame
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.georeference import GeoGrid
 
@@ -166,6 +167,18 @@ def test_azimuths_are_of_the_first_layers_north_and_lengths_stay(boxes):
     drawn = [longer_side(polygon) for polygon in oriented.to_crs(25832).geometry]
     assert joined["azimuth_deg"].tolist() == pytest.approx(drawn, abs=0.11)
     assert np.abs(joined["azimuth_deg"] - east["azimuth_deg"]).min() > 3
+
+
+def test_parts_of_a_layer_are_reprojected_as_the_whole():
+    first = to_frame(Detections.empty(), grid(25832), "a.tif", CLASSES)
+    other = to_frame(turned(0, 30, 150), grid(25833, 300000, 5334800), "b.tif", CLASSES)
+    whole = concatenate([first, other]).drop(columns="id")
+    for row in range(3):
+        part = in_crs(other.iloc[row : row + 1], first.crs).drop(columns="id")
+        assert_geodataframe_equal(
+            part.reset_index(drop=True), whole.iloc[[row]].reset_index(drop=True)
+        )
+    assert in_crs(other, other.crs) is other
 
 
 def longer_side(polygon) -> float:

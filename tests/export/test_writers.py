@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,8 +16,9 @@ from pyproj import Transformer
 
 from geovehicle.errors import OutputError
 from geovehicle.export import writers
+from geovehicle.export.formats import FORMATS
 from geovehicle.export.frame import FIELDS
-from geovehicle.export.writers import FORMATS, check_layer, check_target, write
+from geovehicle.export.writers import LayerWriter, check_layer, check_target, write
 
 SUFFIXES = [*FORMATS, ".GPKG", ".SHP", ".GeoJSON"]
 MEASURES = ["length_m", "width_m", "azimuth_deg"]
@@ -37,6 +39,26 @@ def layer(rows: int = 3, crs: int | None = 28992) -> gpd.GeoDataFrame:
     boxes = shapely.box(lefts, 463000, lefts + 4.5, 463002)
     frame = gpd.GeoDataFrame(columns, geometry=boxes, crs=crs)
     return frame.astype({"label": "str", "source": "str"})
+
+
+def pieces(frame: gpd.GeoDataFrame, rows: int) -> list[gpd.GeoDataFrame]:
+    """Return a layer piece by piece, with ids that all begin with 1."""
+    parts = [frame.iloc[first : first + rows] for first in range(0, len(frame), rows)]
+    return [part.assign(id=np.arange(1, len(part) + 1)) for part in parts]
+
+
+def write_pieces(frame: gpd.GeoDataFrame, rows: int, path: Path) -> None:
+    with LayerWriter(path, overwrite=True) as writer:
+        for part in pieces(frame, rows):
+            writer.append(part)
+
+
+def content(path: Path) -> list[list[object]]:
+    """Return everything in a file in its order, and what its fields are."""
+    info, found = pyogrio.read_info(path), pyogrio.read_dataframe(path)
+    kinds = [info["fields"].tolist(), info["ogr_types"], info["crs"], info["geometry_type"]]
+    rows = found.drop(columns="geometry").astype(object).where(found.notna(), None)
+    return [kinds, rows.to_numpy().tolist(), found.geometry.to_wkb(hex=True).tolist()]
 
 
 def names(folder: Path) -> set[str]:
@@ -230,23 +252,17 @@ def test_long_field_names_do_not_fit_a_shapefile(tmp_path):
     write(frame, tmp_path / "out.gpkg")
 
 
-@pytest.mark.parametrize("rows", [0, 1, 500])
-@pytest.mark.parametrize("rounded", [False, True])
-def test_the_size_of_a_shapefile_is_known_beforehand(tmp_path, rows, rounded):
-    frame = layer(rows)
-    if rounded:  # many points: .shp is larger than .dbf
-        frame = frame.set_geometry(frame.buffer(1))
-    write(frame, tmp_path / "out.shp")
-    largest = max((tmp_path / f"out{end}").stat().st_size for end in (".shp", ".dbf"))
-    size = writers._shapefile_size(frame)
-    assert largest <= size <= largest * 1.1 + 1000
-
-
 def test_a_shapefile_stays_below_2_gb(tmp_path, monkeypatch):
-    monkeypatch.setattr(writers, "_shapefile_size", lambda frame: 2**31)
-    with pytest.raises(OutputError, match=r"pass 2 GB with its 3 vehicles; write a \.gpkg"):
-        write(layer(), tmp_path / "out.shp")
-    write(layer(), tmp_path / "out.gpkg")
+    limit = replace(FORMATS[".shp"], file_size=2500)
+    monkeypatch.setitem(FORMATS, ".shp", limit)
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 2)
+    write(layer(2), tmp_path / "small.shp")
+    assert max(file.stat().st_size for file in tmp_path.iterdir()) < 2500
+    before = names(tmp_path)
+    with pytest.raises(OutputError, match=r"passes 2 GB with its first 8 .*; write a \.gpkg"):
+        write_pieces(layer(10), 2, tmp_path / "out.shp")
+    assert names(tmp_path) == before
+    write(layer(10), tmp_path / "out.gpkg")
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -359,4 +375,188 @@ def test_a_path_may_be_text(tmp_path):
 def test_what_a_layer_would_be_refused_for_shows_without_rows(tmp_path):
     with pytest.raises(OutputError, match="no CRS"):
         check_layer(layer(0, crs=None), tmp_path / "out.geojson")
-    assert check_layer(layer(0), tmp_path / "out.gpkg").crs == 28992
+    check_layer(layer(0), tmp_path / "out.gpkg")
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".SHP", ".geojson"])
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_a_layer_in_pieces_is_the_file_of_the_whole(tmp_path, monkeypatch, suffix, chunk):
+    frame = layer(20)
+    frame.loc[4:9, MEASURES] = np.nan
+    whole, parts = tmp_path / "whole" / f"out{suffix}", tmp_path / "parts" / f"out{suffix}"
+    for path in (whole, parts):
+        path.parent.mkdir()
+    write(frame, whole)
+    monkeypatch.setattr(writers, "LAYER_CHUNK", chunk)
+    with LayerWriter(parts) as writer:
+        writer.append(layer(0))
+        for part in pieces(frame, 3):
+            writer.append(part)
+            writer.append(layer(0))
+        assert writer.rows == 20
+        assert names(parts.parent) != names(whole.parent)
+    assert content(parts) == content(whole)
+    assert names(parts.parent) == names(whole.parent)
+    if suffix.lower() != ".gpkg":  # which holds the time of its making
+        for file in parts.parent.iterdir():
+            assert file.read_bytes() == (whole.parent / file.name).read_bytes()
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("chunk", [1, 100])
+def test_a_layer_of_pieces_without_rows_is_empty_and_valid(tmp_path, monkeypatch, suffix, chunk):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", chunk)
+    write(layer(0), tmp_path / f"out{suffix}")
+    empty = content(tmp_path / f"out{suffix}")
+    with LayerWriter(tmp_path / f"out{suffix}", overwrite=True) as writer:
+        writer.append(layer(0))
+        writer.append(layer(0))
+    assert content(tmp_path / f"out{suffix}") == empty
+
+
+def test_a_layer_of_no_piece_is_a_mistake(tmp_path):
+    with pytest.raises(ValueError, match="No objects"), LayerWriter(tmp_path / "out.gpkg"):
+        pass
+    assert names(tmp_path) == set()
+
+
+def test_the_rows_of_a_whole_layer_keep_their_ids(tmp_path):
+    write(layer(5).iloc[2:], tmp_path / "out.gpkg")
+    assert gpd.read_file(tmp_path / "out.gpkg")["id"].tolist() == [3, 4, 5]
+
+
+def test_later_texts_of_a_shapefile_are_as_long_as_it_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
+    sources = ["a.tif", "ö" * 100, "b.tif", "c" * 254]
+    with LayerWriter(tmp_path / "out.shp") as writer:
+        for source in sources:
+            writer.append(layer(2).assign(source=source))
+    found = gpd.read_file(tmp_path / "out.shp")
+    assert found["source"].tolist() == [source for source in sources for _ in range(2)]
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OutputError])
+def test_an_existing_file_survives_a_failure_between_pieces(tmp_path, monkeypatch, suffix, failure):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
+    path = tmp_path / f"out{suffix}"
+    write(layer(2), path)
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    def fail() -> None:
+        with LayerWriter(path, overwrite=True) as writer:
+            writer.append(layer(3))
+            raise failure
+
+    with pytest.raises(failure):
+        fail()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_pieces_of_few_rows_do_not_pile_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(writers, "LAYER_PIECES", 3)
+    with LayerWriter(tmp_path / "out.gpkg") as writer:
+        for part in pieces(layer(8), 1):
+            writer.append(part)
+            writer.append(layer(0))
+            assert len(writer._waiting) < 3
+    assert gpd.read_file(tmp_path / "out.gpkg")["id"].tolist() == [*range(1, 9)]
+
+
+def test_few_rows_are_collected_before_they_are_written(tmp_path, monkeypatch):
+    genuine, written = pyogrio.write_dataframe, []
+
+    def counting(frame, path, **options):
+        written.append(len(frame))
+        genuine(frame, path, **options)
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", counting)
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 10)
+    with LayerWriter(tmp_path / "out.gpkg") as writer:
+        for part in pieces(layer(24), 4):
+            writer.append(part)
+    assert written == [12, 12]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM vehicles WHERE id = 2",
+        "UPDATE vehicles SET source = 'b' WHERE id = 2",
+        "UPDATE vehicles SET geom = NULL WHERE id = 2",
+    ],
+)
+def test_a_row_that_does_not_come_back_is_noticed(tmp_path, monkeypatch, damage):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
+    genuine = pyogrio.write_dataframe
+
+    def spoiling(frame, path, **options):
+        genuine(frame, path, **options)
+        if options["append"]:
+            table = sqlite3.connect(path, isolation_level=None)
+            # those of the spatial index need functions of the driver
+            for (name,) in table.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+                table.execute(f'DROP TRIGGER "{name}"')
+            table.execute(damage)
+            table.close()
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", spoiling)
+    with pytest.raises(OutputError, match="incomplete"):
+        write_pieces(layer(6), 3, tmp_path / "out.gpkg")
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("kept", [-3, -20, -300, 200])
+def test_a_geojson_that_lost_its_end_is_noticed(tmp_path, monkeypatch, number, kept):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
+    genuine, calls = pyogrio.write_dataframe, []
+
+    def truncating(frame, path, **options):
+        genuine(frame, path, **options)
+        calls.append(path)
+        if len(calls) == number:
+            Path(path).write_bytes(Path(path).read_bytes()[:kept])
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", truncating)
+    with pytest.raises(OutputError, match=r"out\.geojson"):
+        write_pieces(layer(6), 2, tmp_path / "out.geojson")
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+@pytest.mark.parametrize("chunk", [50, 10**6])
+def test_an_existing_file_survives_a_full_disk(small_disk, monkeypatch, suffix, chunk):
+    monkeypatch.setattr(writers, "LAYER_CHUNK", chunk)
+    path = small_disk / f"out{suffix}"
+    write(layer(2), path)
+    before = {file.name: file.read_bytes() for file in small_disk.iterdir()}
+    with pytest.raises(OutputError, match=f"out\\{suffix}") as caught:
+        write_pieces(layer(2000), 100, path)
+    assert "\n" not in str(caught.value)
+    assert ".geovehicle-" not in str(caught.value)
+    assert {file.name: file.read_bytes() for file in small_disk.iterdir()} == before
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+def test_the_last_rows_are_not_lost_on_a_disk_with_just_too_little_room(small_disk, suffix):
+    path = small_disk / f"out{suffix}"
+    write(layer(200), path)
+    size = sum(file.stat().st_size for file in small_disk.iterdir())
+    for file in small_disk.iterdir():
+        file.unlink()
+    outcomes = set()
+    for missing in range(-12288, 20480, 4096):
+        (small_disk / "filler").write_bytes(bytes(max(0, 409600 - size - missing)))
+        try:
+            write(layer(200), path)
+        except OutputError:
+            outcomes.add("refused")
+            assert names(small_disk) == {"filler"}
+        else:
+            outcomes.add("complete")
+            assert len(pyogrio.read_dataframe(path)) == 200
+            for file in names(small_disk) - {"filler"}:
+                (small_disk / file).unlink()
+        (small_disk / "filler").unlink()
+    assert "refused" in outcomes

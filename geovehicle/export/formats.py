@@ -1,0 +1,176 @@
+"""What sets the output formats apart, and which layers they can hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from pyproj.exceptions import ProjError
+
+from geovehicle.errors import OutputError
+from geovehicle.export.frame import AZIMUTH, reproject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import geopandas as gpd
+
+LAYER = "vehicles"
+"""Name of the layer where the format has names."""
+
+WGS84 = "EPSG:4326"
+
+FARTHEST_LON_LAT = (360.0, 90.0)
+"""Numbers beyond are no longitude and latitude, and OGR would leave them out silently.
+Longitudes beyond 180 degrees occur, and OGR knows what they mean."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """What sets one output format apart.
+
+    Parameters
+    ----------
+    driver : str
+        Name of the OGR driver.
+    options : mapping
+        Options of :func:`pyogrio.write_dataframe` and of the driver.
+    sidecars : tuple of str
+        Suffixes of the files that belong to the output.
+    locks : tuple of str
+        What is appended to the name of a file that another program has open.
+    wgs84 : bool
+        Whether coordinates have to be longitude and latitude.
+    field_name : int
+        Longest field name, bytes; 0 where there is no limit.
+    short_names : mapping
+        What longer names of fields become.
+    text : int
+        Longest text in a field, bytes; 0 where there is no limit.
+    file_size : int
+        Largest file, bytes; 0 where there is no limit.
+    appends : bool
+        Whether the driver adds rows to a file just as it has written the first ones.
+    """
+
+    driver: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sidecars: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    wgs84: bool = False
+    field_name: int = 0
+    short_names: Mapping[str, str] = field(default_factory=dict)
+    text: int = 0
+    file_size: int = 0
+    appends: bool = True
+
+
+_GEOPACKAGE = Format("GPKG", {"layer": LAYER}, locks=("-wal", "-journal"))
+_SHAPEFILE = Format(
+    "ESRI Shapefile",
+    {"encoding": "UTF-8"},
+    # the last ones are indices that GIS software makes
+    sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
+    field_name=10,
+    short_names={"label_score": "labelscore", AZIMUTH: "azimuth"},
+    text=254,
+    file_size=2**31 - 1,
+)
+# 8 decimals of a degree are 1.1 mm
+_GEOJSON = Format(
+    "GeoJSON", {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}, wgs84=True, appends=False
+)
+
+FORMATS: Mapping[str, Format] = {
+    ".gpkg": _GEOPACKAGE,
+    ".shp": _SHAPEFILE,
+    ".geojson": _GEOJSON,
+    ".json": _GEOJSON,
+}
+"""The output formats by suffix, in lower case."""
+
+
+def format_of(path: Path) -> Format:
+    """Return the format that the suffix of ``path`` says.
+
+    Raises
+    ------
+    OutputError
+        Where it says none.
+    """
+    suffix = path.suffix
+    chosen = FORMATS.get(suffix.lower())
+    # OGR finds a Shapefile under .shp and .SHP, not under .Shp
+    if chosen is None or (chosen.sidecars and not (suffix.islower() or suffix.isupper())):
+        raise OutputError(
+            f"{path} has no known output format; let it end in one of {', '.join(FORMATS)}"
+        )
+    return chosen
+
+
+def fit(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """Return the layer with the CRS and the names that the format of ``path`` asks for.
+
+    Raises
+    ------
+    OutputError
+        Where the format cannot hold the layer.
+    """
+    chosen = format_of(path)
+    if chosen.wgs84:
+        frame = _to_wgs84(frame, path)
+    frame = frame.rename(columns=chosen.short_names)
+    _check_limits(frame, chosen, path)
+    return frame
+
+
+def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """Return the layer in longitude and latitude, which GeoJSON demands."""
+    if frame.crs is None:
+        raise OutputError(
+            f"{path} has to be in WGS 84 but the raster has no CRS; write a .gpkg instead"
+        )
+    try:
+        geographic = reproject(frame, WGS84)
+    except ProjError:
+        geographic = None
+    if geographic is None or not np.isfinite(shapely.get_coordinates(geographic.geometry)).all():
+        raise OutputError(
+            f"{path} has to be in WGS 84, which {frame.crs.name} does not reach;"
+            " write a .gpkg instead"
+        )
+    if (np.abs(shapely.get_coordinates(geographic.geometry)) > FARTHEST_LON_LAT).any():
+        raise OutputError(
+            f"{path} has to be in longitude and latitude, which the coordinates are not,"
+            f" whatever their CRS ({frame.crs.name}) says; write a .gpkg instead"
+        )
+    return geographic
+
+
+def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, path: Path) -> None:
+    """Refuse a layer that the format would cut or rename silently."""
+    fields = [str(name) for name in frame.columns if name != frame.geometry.name]
+    long = [name for name in fields if len(name.encode()) > chosen.field_name]
+    if chosen.field_name and long:
+        raise OutputError(
+            f"{path} cannot have a field named {long[0]}: {chosen.field_name} letters at most;"
+            " write a .gpkg instead"
+        )
+    if chosen.text and any(_longest(frame[name]) > chosen.text for name in _texts(frame)):
+        raise OutputError(
+            f"{path} holds texts of {chosen.text} bytes at most, a raster's name is longer;"
+            " write a .gpkg instead"
+        )
+
+
+def _texts(frame: gpd.GeoDataFrame) -> list[str]:
+    """Return the names of the fields that are no numbers."""
+    fields = frame.columns.drop(frame.geometry.name)
+    return [name for name in fields if frame[name].dtype.kind not in "iuf"]
+
+
+def _longest(texts: Any) -> int:
+    return max((len(str(text).encode()) for text in texts.unique()), default=0)
