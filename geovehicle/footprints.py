@@ -23,6 +23,9 @@ import shapely
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+AT_ONCE = 16_384
+"""Pairs whose common area is computed together: what this takes fits into the caches."""
+
 
 def rectangles_of(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return footprints as rectangles, by the midpoints of their sides.
@@ -125,14 +128,99 @@ def footprint_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> ND
     ndarray of float64, shape (N,)
         0 where both have no area.
     """
-    one, other = (
-        shapely.convex_hull(shapely.linestrings(np.asarray(corners).reshape(-1, 4, 2)))
-        for corners in (first, second)
-    )
-    common = shapely.area(shapely.intersection(one, other))
-    union = shapely.area(one) + shapely.area(other) - common
-    ious: NDArray[np.float64] = np.divide(common, union, out=np.zeros(len(common)), where=union > 0)
-    return ious
+    common, one, other = _areas(first, second)
+    return _ratio(common, one + other - common)
+
+
+def footprint_share(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much of the smaller of two footprints lies on the other, for pairs.
+
+    Parameters
+    ----------
+    first, second : ndarray of float64, shape (N, 4, 2)
+        As for :func:`footprint_iou`.
+
+    Returns
+    -------
+    ndarray of float64, shape (N,)
+        The common area over the smaller one: 1 where one lies within the other, 0 where
+        one has no area.
+    """
+    common, one, other = _areas(first, second)
+    return _ratio(common, np.minimum(one, other))
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return ratio
+
+
+def _areas(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the areas that pairs of footprints share, and that each has, (N,)."""
+    one, other = (np.asarray(corners, np.float64).reshape(-1, 4, 2) for corners in (first, second))
+    origin = one[:, :1]  # areas of small numbers: none are rounded off far from zero
+    one, other = _convex(one - origin), _convex(other - origin)
+    alone = _area(one), _area(other)
+    parts = [slice(first, first + AT_ONCE) for first in range(0, len(one), AT_ONCE)]
+    shared = [_area(_clipped(one[part], other[part])) for part in parts]
+    # Nothing is cut off by a ring that is a point.
+    return np.minimum(np.concatenate([alone[0][:0], *shared]), np.minimum(*alone)), *alone
+
+
+def _area(rings: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the areas of rings, (N, K, 2); positive where x turns to y on the way."""
+    x, y = rings[..., 0], rings[..., 1]
+    doubled = x * np.roll(y, -1, axis=1) - np.roll(x, -1, axis=1) * y
+    return np.asarray(doubled.sum(axis=1) / 2)
+
+
+def _convex(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return footprints as convex rings, (N, 4, 2), that all run from x to y."""
+    sides = np.roll(corners, -1, axis=1) - corners
+    following = np.roll(sides, -1, axis=1)
+    turns = sides[..., 0] * following[..., 1] - sides[..., 1] * following[..., 0]
+    bent = (turns < 0).any(axis=1) & (turns > 0).any(axis=1)
+    rings = corners.copy()
+    hulls = shapely.convex_hull(shapely.linestrings(corners[bent]))
+    for number, hull in zip(np.flatnonzero(bent), hulls, strict=True):
+        points = shapely.get_coordinates(hull)
+        rings[number] = points[np.minimum(range(4), len(points) - 1)]
+    return np.where((_area(rings) < 0)[:, None, None], rings[:, ::-1], rings)
+
+
+def _clipped(rings: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what convex rings, (N, 4, 2), share with others, as rings (N, K, 2).
+
+    Those of fewer corners repeat their first.  The method is that of I. Sutherland and
+    G. Hodgman, "Reentrant Polygon Clipping", CACM 17(1), 1974: side by side, what lies
+    beyond is cut off.  The area changes steadily with the corners, whatever coincides.
+    """
+    for side in range(4):
+        start, end = others[:, side], others[:, (side + 1) % 4]
+        rings = _cut(rings, start[:, None], (end - start)[:, None])
+    return rings
+
+
+def _cut(
+    rings: NDArray[np.float64], start: NDArray[np.float64], along: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return what of rings, (N, K, 2), lies to the inner side of lines, (N, 1, 2)."""
+    ahead = rings - start
+    depth = along[..., 0] * ahead[..., 1] - along[..., 1] * ahead[..., 0]
+    inside = depth >= 0
+    crossing = inside != np.roll(inside, -1, axis=1)
+    steps = np.where(crossing, depth - np.roll(depth, -1, axis=1), 1.0)
+    crossings = rings + (depth / steps)[..., None] * (np.roll(rings, -1, axis=1) - rings)
+    taken = np.stack([inside, crossing], axis=2).reshape(len(rings), 2 * rings.shape[1])
+    points = np.stack([rings, crossings], axis=2).reshape(*taken.shape, 2)
+    places = taken.cumsum(axis=1)
+    first = points[np.arange(len(points)), taken.argmax(axis=1)]
+    cut = np.repeat(first[:, None], places[:, -1].max(initial=1), axis=1)
+    row, column = np.nonzero(taken)
+    cut[row, places[row, column] - 1] = points[row, column]
+    return cut
 
 
 def turn_between(

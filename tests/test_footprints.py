@@ -15,6 +15,7 @@ from geovehicle.footprints import (
     boxes_of,
     corners_of,
     footprint_iou,
+    footprint_share,
     lengthwise,
     polygons_of,
     rectangles_of,
@@ -149,6 +150,42 @@ def test_special_overlaps(other: list[list[float]], iou: float) -> None:
     first, second = np.array([SQUARE]), np.array([other])
     assert footprint_iou(first, second).tolist() == [iou]
     assert footprint_iou(second, first).tolist() == [iou]
+
+
+quads = hnp.arrays(int, (6, 4, 2), elements=st.integers(-3, 3)).map(lambda x: x.astype(float))
+
+
+@given(quads, quads, st.sampled_from([0, 1e5]))
+def test_any_four_corners_overlap_as_the_polygons_around_them_do(
+    first: NDArray[np.float64], second: NDArray[np.float64], offset: float
+) -> None:
+    one, other = (
+        shapely.convex_hull(shapely.linestrings(np.roll(ring, 1, axis=1)))
+        for ring in (first, second)
+    )
+    common = shapely.area(shapely.intersection(one, other))
+    union = shapely.area(shapely.union(one, other))
+    expected = np.divide(common, union, out=np.zeros(len(one)), where=union > 0)
+    found = footprint_iou(first + offset, second + offset)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_the_share_is_of_the_smaller_one() -> None:
+    whole = corners_of(np.array([[5.0, 5, 4, 2, 0.3]] * 4))
+    parts = corners_of(
+        np.array([[5.0, 5, 1, 1, 0.3], [5, 5, 8, 4, 0.3], [50, 5, 4, 2, 0.3], [5, 5, 0, 2, 0.3]])
+    )
+    np.testing.assert_allclose(footprint_share(whole, parts), [1, 1, 0, 0], atol=1e-12)
+    np.testing.assert_allclose(footprint_share(parts, whole), [1, 1, 0, 0], atol=1e-12)
+
+
+def test_many_pairs_overlap_as_few_do() -> None:
+    rng = np.random.default_rng(3)
+    first = corners_of(rng.uniform(1, 30, (40_000, 5)))
+    second = np.roll(first, 1, axis=0)
+    few = np.arange(0, len(first), 997)
+    found = footprint_iou(first, second)
+    assert found[few].tolist() == footprint_iou(first[few], second[few]).tolist()
 
 
 def test_what_has_no_area_does_not_overlap_itself() -> None:
