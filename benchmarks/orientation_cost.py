@@ -24,7 +24,7 @@ from affine import Affine
 from geovehicle import DetectSettings
 from geovehicle.data.augment import SEEDS
 from geovehicle.data.synthetic import EXAMPLE_GSD, render_scene
-from geovehicle.engines.local import search
+from geovehicle.engines.scene import search
 from geovehicle.errors import SettingsError
 from geovehicle.georeference import GeoGrid
 from geovehicle.model.build import build_detector

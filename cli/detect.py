@@ -13,15 +13,17 @@ import click
 from geovehicle import __version__
 from geovehicle.errors import OutputError
 from geovehicle.files import check_writable
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import DetectSettings, EngineSettings
 
 from .options import options_of, weights_option
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from geovehicle.detection import Detected
+    from geovehicle.detection import Summary
+    from geovehicle.detections import Detections
+    from geovehicle.jobs import Chunk, Job
 
 SMALL = 10_000.0
 """Areas below it are told in square metres."""
@@ -38,7 +40,16 @@ SMALL = 10_000.0
     help="The layer; its suffix says the format: .gpkg, .shp or .geojson.",
 )
 @weights_option
+@click.option("--aoi", metavar="FILE", help="Look inside these polygons only.")
+@click.option("--exclude", metavar="FILE", help="Polygons to leave out.")
 @options_of(DetectSettings)
+@options_of(EngineSettings, name="engine")
+@click.option(
+    "--resume/--no-resume",
+    default=True,
+    show_default=True,
+    help="Go on where an interrupted run of the same job stopped.",
+)
 @click.option("--preview", type=click.Path(path_type=Path), metavar="PNG", help="Draw a picture.")
 @click.option("--overwrite", is_flag=True, help="Replace existing files.")
 @click.option("--quiet", is_flag=True, help="Show neither progress nor summary.")
@@ -47,7 +58,11 @@ def command(
     rasters: tuple[str, ...],
     output: Path,
     weights: str,
+    aoi: str | None,
+    exclude: str | None,
     settings: DetectSettings,
+    engine: EngineSettings,
+    resume: bool,
     preview: Path | None,
     overwrite: bool,
     quiet: bool,
@@ -55,25 +70,29 @@ def command(
 ) -> None:
     """Find the vehicles of rasters and write them as polygons.
 
-    RASTER is a file or anything else that GDAL opens, such as /vsicurl/https://...
-    The vehicles of several rasters become one layer in the first one's CRS.
+    RASTER is a file, a folder, a pattern such as 'sheets/*.tif', a list of those as
+    @list.txt, or anything else that GDAL opens, such as /vsicurl/https://...  The vehicles
+    of all rasters become one layer in the first one's CRS, each vehicle once.
     """
-    _check(rasters, output, preview, overwrite)
+    from geovehicle.raster.inputs import expand
 
-    from geovehicle.detection import detect
-    from geovehicle.export.writers import check_layer, write
+    found = expand(rasters)
+    _check(found, output, preview, overwrite)
 
+    from geovehicle.detection import Target, detect_to
+    from geovehicle.jobs import prepare
+    from geovehicle.regions import read_whereabouts
+
+    job = prepare(found, weights, settings, read_whereabouts(aoi, exclude))
     with StatusLine(shown=not (quiet or as_json)) as line:
-        found = detect(
-            rasters, weights, settings, _reporter(line), lambda layer: check_layer(layer, output)
-        )
-    write(found.vehicles, output, overwrite)
+        told = _Told(line, quiet or as_json, bool(preview))
+        summary = detect_to(Target(output, overwrite, resume), job, engine, told)
     if preview:
-        _draw(rasters[0], found, settings, preview)
+        _draw(job, told, preview)
     if as_json:
-        click.echo(json.dumps(_as_json(found, output, weights), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_as_json(summary, output, weights), ensure_ascii=False, indent=2))
     elif not quiet:
-        click.echo(_summary(found, output))
+        click.echo(_summary(summary, output))
 
 
 def _check(rasters: Sequence[str], output: Path, preview: Path | None, overwrite: bool) -> None:
@@ -93,27 +112,51 @@ def _check(rasters: Sequence[str], output: Path, preview: Path | None, overwrite
         check_writable(preview, overwrite)
 
 
-def _reporter(line: StatusLine) -> Callable[[int, int], None]:
-    pace = Pace()
+class _Told:
+    """What a job tells while it runs: progress, and the vehicles where a picture is drawn.
 
-    def report(done: int, total: int) -> None:
-        rate, left = pace(done, total)
-        line.show(f"{done / total:4.0%}  {rate / 1e6:.3g} MPix/s  {clock(left)} left")
+    A watcher, see :class:`geovehicle.detection.Watcher`, whose module is slow to import.
+    """
 
-    return report
+    def __init__(self, line: StatusLine, quiet: bool, collect: bool) -> None:
+        self._line, self._quiet, self._collect = line, quiet, collect
+        self._pace = Pace()
+        self.detections: list[Detections] = []
+
+    def on_journal(self, state: str, blocks: int) -> None:
+        """Say that an earlier run counts, or does not."""
+        if self._quiet:
+            return
+        if state == "resumed":
+            done = f"{blocks} block{'' if blocks == 1 else 's'}"
+            click.echo(f"going on after {done} of an interrupted run", err=True)
+        elif state == "other":
+            click.echo("the interrupted run here was another job; starting afresh", err=True)
+
+    def on_pixels(self, done: int, total: int) -> None:
+        """Show how far it is."""
+        rate, left = self._pace(done, total)
+        share = done / max(total, 1)
+        self._line.show(f"{share:4.0%}  {rate / 1e6:.3g} MPix/s  {clock(left)} left")
+
+    def on_chunk(self, chunk: Chunk) -> None:
+        """Keep what the picture shows."""
+        if self._collect:
+            self.detections.append(chunk.detections)
 
 
-def _draw(raster: str, found: Detected, settings: DetectSettings, path: Path) -> None:
+def _draw(job: Job, told: _Told, path: Path) -> None:
     """Open the raster as it was searched and draw the result on it."""
+    from geovehicle.detections import Detections
     from geovehicle.export.preview import draw_preview
-    from geovehicle.raster.rasterio_source import open_raster
 
-    with open_raster(raster, found.gsd, source_gsd=settings.gsd, bands=settings.bands) as source:
-        draw_preview(source, found.scenes[0].detections, path, boxes=settings.boxes)
+    with job.sheets[0].raster.open() as source:
+        found = Detections.concatenate(told.detections)
+        draw_preview(source, found, path, boxes=job.settings.boxes)
 
 
-def _summary(found: Detected, output: Path) -> str:
-    count, rasters = len(found.vehicles), len(found.scenes)
+def _summary(found: Summary, output: Path) -> str:
+    count, rasters = found.count, len(found.scenes)
     source = found.scenes[0].name if rasters == 1 else f"{rasters} rasters"
     return (
         f"{count} vehicle{'' if count == 1 else 's'} in {_area(found.area)}"
@@ -128,18 +171,18 @@ def _area(square_metres: float) -> str:
     return f"{square_metres / 1e6:.2f} km²"
 
 
-def _megapixels_a_second(found: Detected) -> float:
+def _megapixels_a_second(found: Summary) -> float:
     return found.pixels / 1e6 / max(found.seconds, 1e-9)
 
 
-def _as_json(found: Detected, output: Path, weights: str) -> dict[str, Any]:
+def _as_json(found: Summary, output: Path, weights: str) -> dict[str, Any]:
     return {
-        "vehicles": len(found.vehicles),
+        "vehicles": found.count,
         "output": str(output),
         "rasters": [
             {
                 "name": scene.name,
-                "vehicles": len(scene.detections),
+                "vehicles": scene.count,
                 "area_km2": scene.area / 1e6,
                 "stretch": asdict(scene.stretch) if scene.stretch else None,
             }

@@ -57,7 +57,7 @@ VECTORS = {".gpkg", ".shp", ".geojson", ".fgb", ".kml"}
     type=FiniteRange(min=0, min_open=True),
     help="Ground sampling distance of images that do not tell theirs, metres.",
 )
-@options_of(DetectSettings, leave_out=("bands", "gsd", "boxes"))
+@options_of(DetectSettings, leave_out=("bands", "gsd", "boxes", "block"))
 @click.option(
     "--boxes",
     type=click.Choice(get_args(BoxesName)),

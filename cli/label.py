@@ -25,7 +25,7 @@ from .progress import Pace, StatusLine, clock
     help="The data set with the new labels, in the folder of the old one.",
 )
 @weights_option
-@options_of(DetectSettings, leave_out=("bands", "boxes"))
+@options_of(DetectSettings, leave_out=("bands", "boxes", "block"))
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def command(
     dataset: Path, output: Path, weights: str, settings: DetectSettings, overwrite: bool

@@ -26,11 +26,11 @@ weights_option = click.option(
 
 
 def options_of(
-    settings_class: type[Any], leave_out: Collection[str] = ()
+    settings_class: type[Any], leave_out: Collection[str] = (), name: str = "settings"
 ) -> Callable[[Function], Function]:
     """Return a decorator that gives a command the options of a settings class.
 
-    The command receives one frozen object as ``settings``.
+    The command receives one frozen object.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ def options_of(
         defaults.
     leave_out : collection of str
         Names of fields that are to be no options.
+    name : str
+        The command's parameter for the object.
     """
     chosen = [
         field
@@ -52,7 +54,7 @@ def options_of(
         @functools.wraps(command)
         def collapsed(**values: Any) -> Any:
             settings = settings_class(**{field.name: values.pop(field.name) for field in chosen})
-            return command(settings=settings, **values)
+            return command(**{name: settings}, **values)
 
         decorated: Function = collapsed
         for field in reversed(chosen):

@@ -23,11 +23,10 @@ def main() -> None:
     settings = geovehicle.DetectSettings(score=options.score)
     found = geovehicle.detect(options.rasters, options.weights, settings)
 
-    for scene in found.scenes:
+    for scene in found.summary.scenes:
         hectares = scene.area / SQUARE_METRES_PER_HECTARE
-        count = len(scene.detections)
-        density = f"{count / hectares:.1f} per hectare" if hectares else "nothing to search"
-        print(f"{scene.name}: {count} vehicles, {density}")
+        density = f"{scene.count / hectares:.1f} per hectare" if hectares else "nothing to search"
+        print(f"{scene.name}: {scene.count} vehicles, {density}")
     print(f"in all: {len(found.vehicles)} vehicles")
 
 

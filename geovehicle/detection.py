@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from geovehicle.detections import Detections
-from geovehicle.engines.detectors import load_detector
-from geovehicle.engines.local import search
-from geovehicle.errors import SettingsError
-from geovehicle.export.frame import concatenate, to_frame
+from geovehicle.engines import run_all
+from geovehicle.engines.tasks import BlockTask, pack
+from geovehicle.export.frame import concatenate
+from geovehicle.export.writers import LayerWriter, check_layer
+from geovehicle.files import sweep
+from geovehicle.jobs import Job, Memory, Store, prepare
+from geovehicle.journal import open_journal
 from geovehicle.model.weights import DEFAULT
-from geovehicle.raster.rasterio_source import RasterioSource, open_raster
-from geovehicle.settings import DetectSettings
+from geovehicle.regions import EVERYWHERE
+from geovehicle.settings import DetectSettings, EngineSettings
 
 if TYPE_CHECKING:
     from os import PathLike
 
     import geopandas as gpd
 
-    from geovehicle.engines.detectors import LoadedDetector
+    from geovehicle.engines.scene import BlockFound
+    from geovehicle.jobs import Chunk
     from geovehicle.raster.source import Stretch
+    from geovehicle.regions import Whereabouts
 
 Progress = Callable[[int, int], None]
 """Called with the scene pixels that are done with and those of the whole job."""
@@ -32,16 +37,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """What was found in one raster.
+    """How one raster was searched.
 
     Attributes
     ----------
     name : str
         The raster's file name.
-    detections : Detections
-        In scene pixels.
+    count : int
+        How many of the layer's rows come from it.
     pixels : int
-        Scene pixels, valid or not.
+        Scene pixels that were searched, valid or not.
     area : float
         Square metres on the ground that were searched: the valid pixels.
     stretch : Stretch or None
@@ -49,21 +54,18 @@ class Scene:
     """
 
     name: str
-    detections: Detections
+    count: int
     pixels: int
     area: float
     stretch: Stretch | None
 
 
 @dataclass(frozen=True)
-class Detected:
-    """The vehicles of a job as one layer, and how the job went.
+class Summary:
+    """How a job went.
 
     Attributes
     ----------
-    vehicles : GeoDataFrame
-        One row a vehicle, in the first raster's CRS, see
-        :data:`geovehicle.export.frame.FIELDS`.
     scenes : tuple of Scene
         A raster each, in the order given.
     gsd : float
@@ -71,15 +73,19 @@ class Detected:
     score, nms : float
         The thresholds in force.
     seconds : float
-        Wall-clock time, loading of the weights included.
+        Wall-clock time of the search and of what follows, without loading the weights.
     """
 
-    vehicles: gpd.GeoDataFrame
     scenes: tuple[Scene, ...]
     gsd: float
     score: float
     nms: float
     seconds: float
+
+    @property
+    def count(self) -> int:
+        """Rows of the layer."""
+        return sum(scene.count for scene in self.scenes)
 
     @property
     def area(self) -> float:
@@ -88,21 +94,91 @@ class Detected:
 
     @property
     def pixels(self) -> int:
-        """Scene pixels in all."""
+        """Scene pixels searched in all."""
         return sum(scene.pixels for scene in self.scenes)
+
+
+@dataclass(frozen=True)
+class Detected:
+    """The vehicles of a job in memory.
+
+    Attributes
+    ----------
+    vehicles : GeoDataFrame
+        One row a vehicle, in the first raster's CRS, see
+        :data:`geovehicle.export.frame.FIELDS`.
+    detections : tuple of Detections
+        Those of each raster in its scene pixels, in the order of its rows.
+    summary : Summary
+        How the job went.
+    """
+
+    vehicles: gpd.GeoDataFrame
+    detections: tuple[Detections, ...]
+    summary: Summary
+
+
+@dataclass(frozen=True)
+class Target:
+    """The file that a layer goes to.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Its suffix says the format.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    resume : bool
+        Whether what an interrupted run of the same job has done counts.
+    """
+
+    path: Path
+    overwrite: bool = False
+    resume: bool = True
+
+
+class Watcher(Protocol):
+    """Is told how a job goes."""
+
+    def on_journal(self, state: str, blocks: int) -> None:
+        """Take note of an interrupted run that was found.
+
+        Parameters
+        ----------
+        state : {"new", "resumed", "other"}
+            There was none; it was of this job; or of another one and does not count.
+        blocks : int
+            How many blocks it had done.
+        """
+
+    def on_pixels(self, done: int, total: int) -> None:
+        """Take note of the scene pixels that are done with and those of the whole job."""
+
+    def on_chunk(self, chunk: Chunk) -> None:
+        """Take note of vehicles on their way into the layer."""
+
+
+class _Nobody:
+    """A watcher that does not look."""
+
+    def on_journal(self, state: str, blocks: int) -> None: ...
+
+    def on_pixels(self, done: int, total: int) -> None: ...
+
+    def on_chunk(self, chunk: Chunk) -> None: ...
 
 
 def detect(
     rasters: Sequence[str | PathLike[str]],
     weights: str | PathLike[str] = DEFAULT,
     settings: DetectSettings | None = None,
+    where: Whereabouts = EVERYWHERE,
     on_progress: Progress = lambda done, total: None,
-    check: Callable[[gpd.GeoDataFrame], None] = lambda layer: None,
 ) -> Detected:
-    """Find the vehicles of one or more rasters.
+    """Find the vehicles of one or more rasters, in memory.
 
-    All rasters are opened before the first is searched, so that a wrong one is
-    told at once.
+    For rasters of any size see :func:`detect_to`.  All rasters are opened before the
+    first is searched, so that a wrong one is told at once.
 
     Parameters
     ----------
@@ -112,11 +188,10 @@ def detect(
         The name of shipped weights or a checkpoint.
     settings : DetectSettings, optional
         How the rasters are searched; the defaults without it.
+    where : Whereabouts
+        Where to look: everywhere by default.
     on_progress : callable
         Called after each batch of patches.
-    check : callable
-        Called before the search with a layer of the result's fields and CRS and no
-        rows; what it raises ends the job before the long work.
 
     Returns
     -------
@@ -132,57 +207,95 @@ def detect(
     SettingsError
         If no raster is given, a setting is out of its range or the device is not there.
     """
-    if not rasters:
-        raise SettingsError("no raster is given; name at least one")
-    settings = settings or DetectSettings()
     start = time.monotonic()
-    with ExitStack() as stack:
-        detector = load_detector(weights, settings)
-        sources = [stack.enter_context(_open(path, detector, settings)) for path in rasters]
-        layer_of = partial(_layer, labels=detector.labels, settings=settings)
-        check(concatenate([layer_of(source, Detections.empty()) for source in sources]))
-        ticker = _Ticker(on_progress, sum(_size(source) for source in sources))
-        scenes = [_search(source, detector, settings, ticker) for source in sources]
-        frames = [
-            layer_of(source, scene.detections)
-            for source, scene in zip(sources, scenes, strict=True)
-        ]
-    vehicles = concatenate(frames)
+    job = prepare(rasters, weights, settings or DetectSettings(), where)
+    store = Memory()
+    _search(job, store, EngineSettings(), on_progress)
+    chunks = list(job.layers(store))
+    vehicles = concatenate([job.empty, *(chunk.frame for chunk in chunks)])
+    detections = tuple(
+        Detections.concatenate([one.detections for one in chunks if one.sheet == sheet.number])
+        for sheet in job.sheets
+    )
+    counts = [len(found) for found in detections]
+    return Detected(vehicles, detections, _summary(job, store, counts, start))
+
+
+def detect_to(
+    target: Target,
+    job: Job,
+    engine: EngineSettings | None = None,
+    watcher: Watcher | None = None,
+) -> Summary:
+    """Find the vehicles of a job and write them, in memory that the job's size does not change.
+
+    What is done is kept in a journal beside the target until the layer is in place.
+    Run again after whatever stopped it, the same job goes on from there and writes the
+    same file.
+
+    Parameters
+    ----------
+    target : Target
+    job : Job
+        Made by :func:`geovehicle.jobs.prepare`.
+    engine : EngineSettings, optional
+        What does the work: this process by default.
+    watcher : Watcher, optional
+
+    Raises
+    ------
+    RasterError
+        If a raster is damaged.
+    OutputError
+        If the layer or the journal cannot be written.
+    """
+    start = time.monotonic()
+    watcher = watcher or _Nobody()
+    check_layer(job.empty, target.path)
+    with open_journal(target.path, job.fingerprint(), target.resume) as journal:
+        sweep(Path(os.path.realpath(target.path)).parent)  # what a killed run left there
+        watcher.on_journal(journal.state, journal.resumed)
+        _search(job, journal, engine or EngineSettings(), watcher.on_pixels)
+        counts = [0] * len(job.sheets)
+        with LayerWriter(target.path, target.overwrite) as writer:
+            writer.append(job.empty)
+            for chunk in job.layers(journal):
+                writer.append(chunk.frame)
+                counts[chunk.sheet] += len(chunk.frame)
+                watcher.on_chunk(chunk)
+        summary = _summary(job, journal, counts, start)
+        journal.remove()
+    return summary
+
+
+def _search(job: Job, store: Store, engine: EngineSettings, on_progress: Progress) -> None:
+    """Do the tasks that are not done yet, and keep what they find."""
+    kept = store.done()
+    tasks = [task for task in job.tasks() if task.key not in kept]
+    done, total = job.pixels - sum(task.block.pixels for task in tasks), job.pixels
+
+    def on_pixels(pixels: int) -> None:
+        nonlocal done
+        done += pixels
+        on_progress(done, total)
+
+    def on_found(task: BlockTask, found: BlockFound) -> None:
+        store.add(task.key, pack(found))
+
+    on_progress(done, total)
+    run_all(tasks, job.detector, engine, on_found, on_pixels)
+
+
+def _summary(job: Job, store: Store, counts: Sequence[int], start: float) -> Summary:
+    scenes = tuple(
+        Scene(
+            sheet.name,
+            count,
+            sheet.pixels,
+            job.searched(store, sheet.number) * sheet.gsd[0] * sheet.gsd[1],
+            sheet.raster.stretch,
+        )
+        for sheet, count in zip(job.sheets, counts, strict=True)
+    )
     elapsed = time.monotonic() - start
-    gsd, thresholds = detector.info.gsd, (detector.score, detector.nms)
-    return Detected(vehicles, tuple(scenes), gsd, *thresholds, elapsed)
-
-
-class _Ticker:
-    """Adds up the pixels done with for the caller's progress display."""
-
-    def __init__(self, on_progress: Progress, total: int) -> None:
-        self._on_progress, self._total, self._done = on_progress, total, 0
-
-    def __call__(self, pixels: int) -> None:
-        self._done += pixels
-        self._on_progress(self._done, self._total)
-
-
-def _open(
-    path: str | PathLike[str], detector: LoadedDetector, settings: DetectSettings
-) -> RasterioSource:
-    return open_raster(path, detector.info.gsd, source_gsd=settings.gsd, bands=settings.bands)
-
-
-def _size(source: RasterioSource) -> int:
-    return source.grid.width * source.grid.height
-
-
-def _layer(
-    source: RasterioSource, found: Detections, labels: Sequence[str], settings: DetectSettings
-) -> gpd.GeoDataFrame:
-    return to_frame(found, source.grid, source.name, labels, settings.boxes)
-
-
-def _search(
-    source: RasterioSource, detector: LoadedDetector, settings: DetectSettings, ticker: _Ticker
-) -> Scene:
-    found = search(source, detector, settings, detector.info.gsd, ticker)
-    area = found.searched * source.gsd[0] * source.gsd[1]
-    return Scene(source.name, found.detections, _size(source), area, source.stretch)
+    return Summary(scenes, job.detector.info.gsd, job.detector.score, job.detector.nms, elapsed)

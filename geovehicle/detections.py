@@ -1,4 +1,4 @@
-"""Detections as arrays, and how those of many patches become one scene's."""
+"""Detections as arrays."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 
-from geovehicle.footprints import boxes_of, footprint_iou, straight
+from geovehicle.footprints import straight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from geovehicle.patches import PatchWindow
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,120 +158,3 @@ def box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[
         common, union, out=np.zeros_like(common), where=union > 0
     )
     return ratio
-
-
-def suppress(detections: Detections, iou: float) -> Detections:
-    """Drop each detection that overlaps a better one that stays (greedy NMS).
-
-    Labels do not matter: one place on the ground holds one vehicle.  Of equal
-    scores the earlier detection wins.  Footprints are compared where there are any,
-    boxes otherwise.
-
-    Parameters
-    ----------
-    detections : Detections
-        In any one pixel space.
-    iou : float
-        Detections whose IoU is above it compete.
-
-    Returns
-    -------
-    Detections
-        In the same pixel space and order.
-    """
-    everyone = np.ones(len(detections), bool)
-    pairs = _competing(detections, _near(detections, everyone), iou)
-    return detections.filter(_winners(detections.scores, pairs))
-
-
-def merge(parts: Sequence[tuple[PatchWindow, Detections]], band: float, iou: float) -> Detections:
-    """Join the detections of a scene's patches without cuts or doubles.
-
-    A detection is kept by the patch whose core, grown by ``band``, holds its
-    centre.  Two patches may then both report a vehicle near the border of their
-    cores, so detections in that band compete with those of other patches: first
-    comes the patch that owns the centre, then the better score.
-
-    Parameters
-    ----------
-    parts : sequence of (PatchWindow, Detections)
-        Windows of one scene with their detections in patch pixels, in any order.
-    band : float
-        Half-width of the band along core borders, in pixels: above the jitter of
-        a vehicle's centre between patches.
-    iou : float
-        Detections of different patches whose IoU is above it are one vehicle; that
-        of footprints where there are any, that of boxes otherwise.
-
-    Returns
-    -------
-    Detections
-        In scene pixels: patches row by row, in each its own order.
-    """
-    parts = sorted(parts, key=lambda part: (part[0].row, part[0].col))
-    scene = Detections.concatenate([found.shift(patch.col, patch.row) for patch, found in parts])
-    if not len(scene):
-        return scene
-    owner = np.repeat(np.arange(len(parts)), [len(found) for _, found in parts])
-    depth = _depth(scene.centres(), _open_cores([patch for patch, _ in parts])[owner])
-    kept = depth >= -band
-    scene, owner, depth = scene.filter(kept), owner[kept], depth[kept]
-    # One side in the band is enough: the other patch may have seen the same
-    # vehicle just outside it.
-    first, second = pairs = _near(scene, depth <= band)
-    rivals = _competing(scene, pairs[:, owner[first] != owner[second]], iou)
-    # A vehicle's end, seen beyond the overlap, may score higher than the whole: the
-    # patch that owns the centre comes first.
-    precedence = scene.scores + (depth >= 0)
-    return scene.filter(_winners(precedence, rivals))
-
-
-def _open_cores(patches: Sequence[PatchWindow]) -> NDArray[np.float64]:
-    """Return the cores, (N, 4), without limit where no patch lies beyond."""
-    cores = np.array([patch.core for patch in patches], np.float64)
-    outermost = np.concatenate([cores[:, :2].min(axis=0), cores[:, 2:].max(axis=0)])
-    return np.where(cores == outermost, [-np.inf, -np.inf, np.inf, np.inf], cores)
-
-
-def _depth(points: NDArray[np.float64], cores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how far inside its core each point lies, negative outside, shape (N,)."""
-    margins: NDArray[np.float64] = np.hstack([points - cores[:, :2], cores[:, 2:] - points])
-    return np.asarray(margins.min(axis=1))
-
-
-def _near(detections: Detections, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the index pairs, first < second, that touch and have a chosen one, (2, M).
-
-    What touches are the boxes, or those around the footprints.
-    """
-    footprints = detections.footprints
-    shapes = shapely.box(*(detections.boxes if footprints is None else boxes_of(footprints)).T)
-    first, second = shapely.STRtree(shapes).query(shapes[chosen])
-    first = np.flatnonzero(chosen)[first]
-    # two that are both chosen find each other twice, and everyone itself
-    once = (first < second) | ~chosen[second]
-    return np.sort([first[once], second[once]], axis=0)
-
-
-def _competing(detections: Detections, pairs: NDArray[np.intp], iou: float) -> NDArray[np.intp]:
-    """Return those of the pairs, (2, M), whose IoU is above ``iou``."""
-    first, second = pairs
-    footprints = detections.footprints
-    if footprints is None:
-        return pairs[:, box_iou(detections.boxes[first], detections.boxes[second]) > iou]
-    return pairs[:, footprint_iou(footprints[first], footprints[second]) > iou]
-
-
-def _winners(scores: NDArray[np.float32], pairs: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Return a mask of the detections that no better, kept one competes with."""
-    rank = np.empty(len(scores), np.intp)
-    rank[np.argsort(-scores, kind="stable")] = np.arange(len(scores))
-    swap = rank[pairs[0]] > rank[pairs[1]]
-    better, worse = np.where(swap, pairs[::-1], pairs)
-    order = np.argsort(rank[better])
-    alive = [True] * len(scores)
-    # By rank of the better one: its own fate is settled before it decides another's.
-    for winner, loser in zip(better[order].tolist(), worse[order].tolist(), strict=True):
-        if alive[winner]:
-            alive[loser] = False
-    return np.array(alive, bool)

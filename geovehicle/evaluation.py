@@ -11,7 +11,7 @@ from affine import Affine
 from PIL import Image
 
 from geovehicle.engines.detectors import describe, load_detector
-from geovehicle.engines.local import Detector, search
+from geovehicle.engines.scene import Detector, search
 from geovehicle.errors import DatasetError
 from geovehicle.footprints import lengthwise, rectangles_of, straight
 from geovehicle.georeference import GeoGrid

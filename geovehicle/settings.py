@@ -28,8 +28,11 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "float32", "bfloat16"]
 OptimiserName = Literal["adamw", "sgd"]
 ScheduleName = Literal["cosine", "step"]
+EngineName = Literal["local", "dask"]
 BoxesName = Literal["oriented", "horizontal"]
 """Footprints as vehicles lie, or boxes along the rows and columns around them."""
+ExportName = Literal["onnx"]
+QuantizeName = Literal["none", "int8"]
 FormatName = Literal["itcvd", "dlr3k", "vedai", "dota", "yolo", "voc", "coco", "vectors"]
 """The formats of labelled data sets that are converted."""
 
@@ -67,8 +70,63 @@ SEAM_FOOTPRINT_IOU = 0.1
 """The same of footprints: those of neighbours do not overlap at all, and two views of
 one vehicle may lie askew."""
 
+OPEN_RASTERS = 8
+"""Rasters that a thread keeps open: tasks come raster by raster, and every open one
+costs a handle and a cache."""
+
+SCHEDULER_SECONDS = 10.0
+"""A Dask scheduler that does not answer within it is taken for absent: Dask's own is 30,
+of a command line that is long."""
+
+TASKS_AHEAD = 3
+"""Tasks for each thread of a cluster that are handed to its scheduler at once: one in work
+and one that waits keep it busy, and one more lets clusters that adapt grow."""
+
+WORKER_GRACE_SECONDS = 1.0
+"""What a worker of this machine gets to end by itself, after the last task or Ctrl-C."""
+
+LIMITS_HOLD_FOR = 1024**2
+"""Pixels that the limits on proposals and detections of a patch are meant for; larger
+patches may have as many more."""
+
+SHEET_CUT_SHARE = 0.5
+"""A view of a vehicle that a sheet's edge cuts lies wholly on the whole one of another sheet,
+those of neighbours hardly touch it: half stands in the middle."""
+
+SHEET_MARGIN = 0.01
+"""Share of a sheet's diagonal by which its extent is taken larger: an edge of 10 km bends by
+2 m on the way to another CRS, and what is looked at in vain costs memory only."""
+
+REGION_STEP_M = 1000.0
+"""Longest edge of a polygon that is brought to another CRS: on the globe's radius of
+6,371 km a chord of that length is off its arc by 2 cm."""
+
+ONNX_OPSET = 18
+"""The oldest that torch's exporter writes, so that the most runtimes read it."""
+
+ONNX_LARGEST_SIDE = 8192
+"""Longest side of a patch that an exported graph takes, pixels: 64 times the default's area."""
+
+CALIBRATION_SIDE = 512
+"""Side of the patches that 8-bit ranges are measured on, pixels: all values of a network of
+1024 x 1024 are more than a laptop's memory."""
+
 STRETCH_PERCENTILES = (2.0, 98.0)
 """Cumulative cut of the linear stretch to 8 bits, the default of QGIS."""
+
+RASTER_SUFFIXES = (
+    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".ecw", ".sid", ".img", ".png", ".jpg", ".jpeg"
+)  # fmt: skip
+"""The files of a folder that are taken for rasters, upper case as well: the formats that
+orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
+
+LAYER_CHUNK = 50_000
+"""Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
+faster."""
+
+LAYER_PIECES = 1000
+"""Pieces of a layer that wait to be written together, however few their rows: each costs
+some 15 kB."""
 
 
 def setting(default: Any, help: str, **metadata: Any) -> Any:
@@ -114,20 +172,6 @@ class DetectorConfig:
     """Focusing parameter of both focal losses [1]_, [2]_."""
     prior: float = 0.01
     """Foreground probability at the start of training: biases of the focal
-RASTER_SUFFIXES = (
-    ".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".ecw", ".sid", ".img", ".png", ".jpg", ".jpeg"
-)  # fmt: skip
-"""The files of a folder that are taken for rasters, upper case as well: the formats that
-orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
-
-LAYER_CHUNK = 50_000
-"""Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
-faster."""
-
-LAYER_PIECES = 1000
-"""Pieces of a layer that wait to be written together, however few their rows: each costs
-some 15 kB."""
-
     classifiers are set to -log((1 - prior) / prior) [2]_."""
     conv5_channels: int = 1024
     """conv5 is reduced from 2048 to this by a 1x1 convolution [1]_: the width of
@@ -328,11 +372,16 @@ class DetectSettings(Ranged):
         minimum=0.0,
         open_minimum=True,
     )
-    patch: int = setting(1024, "Side of a patch in pixels of the model's GSD.", minimum=256)
+    patch: int = setting(2048, "Side of a patch in pixels of the model's GSD.", minimum=256)
     overlap: float = setting(
         LONGEST_VEHICLE_M,
         "Overlap of neighbouring patches in metres: the longest vehicle.",
         minimum=0.0,
+    )
+    block: int = setting(
+        2,
+        "Patches a side of a block: what is read at once, and recorded once it is done.",
+        minimum=1,
     )
     batch: int = setting(1, "Patches that go through the detector together.", minimum=1)
     device: DeviceName = setting("auto", "Where the detector runs.", choices=get_args(DeviceName))
@@ -346,6 +395,29 @@ class DetectSettings(Ranged):
         "Shape of the polygons: as each vehicle lies, or horizontal boxes around them.",
         choices=get_args(BoxesName),
     )
+
+
+@dataclass(frozen=True)
+class EngineSettings(Ranged):
+    """What does the work of ``geovehicle detect``; the result does not depend on it."""
+
+    engine: EngineName = setting(
+        "local",
+        "What does the work: this process, or the workers of a Dask cluster.",
+        choices=get_args(EngineName),
+    )
+    scheduler: str | None = setting(
+        None,
+        "Address of a Dask scheduler, such as tcp://host:8786."
+        "  [default: a cluster of this machine for the time of the job]",
+    )
+    workers: int | None = setting(
+        None,
+        "Workers of the cluster that --engine dask starts on this machine."
+        "  [default: one per GPU, or else one]",
+        minimum=1,
+    )
+    readers: int = setting(2, "Threads that read ahead of the detector.", minimum=1)
 
 
 @dataclass(frozen=True)
@@ -540,3 +612,23 @@ class ConvertSettings(Ranged):
     )
     strict: bool = setting(False, "Write nothing if a single record is bad.")
     overwrite: bool = setting(False, "Replace an older result of a conversion.")
+
+
+@dataclass(frozen=True)
+class ExportSettings(Ranged):
+    """How a network is exported; every field is an option of ``geovehicle export``."""
+
+    format: ExportName = setting("onnx", "Format of the file.", choices=get_args(ExportName))
+    quantize: QuantizeName = setting(
+        "none",
+        "Integers in place of float32: a quarter of the size, and faster.",
+        choices=get_args(QuantizeName),
+    )
+    patches: int = setting(
+        24,
+        "Patches that the ranges of the integers are measured on: of 6 parking lots, streets and"
+        " crossings each, AP50 was that of float32.",
+        minimum=1,
+    )
+    seed: int = setting(0, "Which patches these are.", minimum=0)
+    overwrite: bool = setting(False, "Replace an existing file.")

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import shapely
 
-from geovehicle import detection
+from geovehicle import jobs
 from geovehicle.detection import detect
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
@@ -21,6 +21,7 @@ from geovehicle.settings import DEFAULT_DETECTOR, DetectSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -71,14 +72,14 @@ class TurnedCar(BrightCar):
 @pytest.fixture
 def turned_car(monkeypatch: pytest.MonkeyPatch) -> TurnedCar:
     car = TurnedCar()
-    monkeypatch.setattr(detection, "load_detector", lambda weights, settings: car)
+    monkeypatch.setattr(jobs, "load_detector", lambda weights, settings: car)
     return car
 
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> BrightCar:
     car = BrightCar()
-    monkeypatch.setattr(detection, "load_detector", lambda weights, settings: car)
+    monkeypatch.setattr(jobs, "load_detector", lambda weights, settings: car)
     return car
 
 
@@ -132,15 +133,15 @@ class TestOneRaster:
         transform = north_up(130_000, 455_000)
         assert_same(vehicles.geometry[0], corners(CAR, transform), 0.001)
         assert vehicles.crs.to_epsg() == 28992
-        assert (result.score, result.nms) == (detector.score, detector.nms)
-        assert 0 < result.seconds < 600
-        (one,) = result.scenes
+        assert (result.summary.score, result.summary.nms) == (detector.score, detector.nms)
+        assert 0 < result.summary.seconds < 600
+        (one,) = result.summary.scenes
         assert (one.name, one.pixels, one.stretch) == ("a.tif", 120 * 80, None)
-        assert one.detections.boxes.tolist() == [list(CAR)]
+        assert result.detections[0].boxes.tolist() == [list(CAR)]
 
     def test_the_stretch_is_told(self, make_raster: Any, detector: BrightCar) -> None:
         pixels = street(120, 80, CAR).astype(np.uint16) * 13
-        (one,) = detect([make_raster(pixels=pixels)]).scenes
+        (one,) = detect([make_raster(pixels=pixels)]).summary.scenes
         assert one.stretch is not None
         assert max(one.stretch.high) == 255 * 13
 
@@ -153,7 +154,7 @@ class TestOneRaster:
         assert list(result.vehicles.columns) == [*FIELDS, "geometry"]
         assert str(result.vehicles["id"].dtype) == "int64"
         assert result.vehicles.crs.to_epsg() == 28992
-        assert result.area > 0
+        assert result.summary.area > 0
 
     def test_the_bands_chosen_are_searched(self, make_raster: Any, detector: BrightCar) -> None:
         pixels = np.roll(street(120, 80, CAR), 2, axis=0)
@@ -162,7 +163,7 @@ class TestOneRaster:
         assert len(detect([path], settings=DetectSettings(bands=(3, 1, 2))).vehicles) == 1
 
     def test_weights_and_settings_reach_the_detector(
-        self, make_raster: Any, monkeypatch: pytest.MonkeyPatch
+        self, make_raster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[Any] = []
 
@@ -170,22 +171,24 @@ class TestOneRaster:
             asked.extend(arguments)
             return BrightCar()
 
-        monkeypatch.setattr(detection, "load_detector", load)
+        monkeypatch.setattr(jobs, "load_detector", load)
         settings = DetectSettings(score=0.7)
-        detect([make_raster()], "mine.safetensors", settings)
-        assert asked == ["mine.safetensors", settings]
+        mine = tmp_path / "mine.safetensors"
+        mine.write_bytes(b"weights")
+        detect([make_raster()], mine, settings)
+        assert asked == [mine, settings]
 
     def test_the_raster_is_seen_at_the_models_gsd(
         self, make_raster: Any, detector: BrightCar
     ) -> None:
         path = make_raster(pixels=street(120, 80, CAR), gsd=(0.05, 0.05))
-        (one,) = detect([path], settings=DetectSettings(gsd=0.1)).scenes
-        assert one.detections.boxes.tolist() == [list(CAR)]
+        result = detect([path], settings=DetectSettings(gsd=0.1))
+        assert result.detections[0].boxes.tolist() == [list(CAR)]
         coarse = tuple(2 * edge for edge in CAR)
         path = make_raster(pixels=street(240, 160, coarse), gsd=(0.05, 0.05))
-        (one,) = detect([path]).scenes
-        assert one.pixels == 120 * 80
-        assert one.detections.boxes.tolist() == [list(CAR)]
+        result = detect([path])
+        assert result.summary.pixels == 120 * 80
+        assert result.detections[0].boxes.tolist() == [list(CAR)]
 
     def test_without_georeference_the_gsd_is_given(
         self, make_raster: Any, detector: BrightCar
@@ -198,7 +201,7 @@ class TestOneRaster:
         assert result.vehicles.crs is None
         pixels = corners(fine, (1, 0, 0, 0, 1, 0))
         assert_same(result.vehicles.geometry[0], pixels, 0.01)
-        assert result.area == pytest.approx(240 * 160 * 0.05**2)
+        assert result.summary.area == pytest.approx(240 * 160 * 0.05**2)
 
 
 def on_the_map(azimuth: float, place: tuple[float, float], scale: float) -> NDArray[np.float64]:
@@ -334,7 +337,7 @@ class TestArea:
     """Square metres on the ground, whatever the units of the CRS."""
 
     def _area(self, make_raster: Any, **recipe: Any) -> float:
-        return detect([make_raster(pixels=street(200, 100), **recipe)]).area
+        return detect([make_raster(pixels=street(200, 100), **recipe)]).summary.area
 
     @pytest.mark.usefixtures("detector")
     def test_metres(self, make_raster: Any) -> None:
@@ -395,11 +398,13 @@ class TestSeveralRasters:
         assert result.vehicles["source"].tolist() == ["a.tif", "c.tif"]
         first, second = (ring(polygon) for polygon in result.vehicles.geometry)
         np.testing.assert_allclose(second - first, np.tile([100.0, 0.0], (4, 1)), atol=1e-6)
-        assert [scene.name for scene in result.scenes] == ["a.tif", "b.tif", "c.tif"]
-        assert [len(scene.detections) for scene in result.scenes] == [1, 0, 1]
-        assert result.pixels == 120 * 80 + 90 * 60 + 300 * 400
-        assert result.area == pytest.approx(sum(scene.area for scene in result.scenes))
-        assert result.area == pytest.approx(result.pixels * 0.01, rel=1e-3)
+        assert [scene.name for scene in result.summary.scenes] == ["a.tif", "b.tif", "c.tif"]
+        assert [scene.count for scene in result.summary.scenes] == [1, 0, 1]
+        assert result.summary.pixels == 120 * 80 + 90 * 60 + 300 * 400
+        assert result.summary.area == pytest.approx(
+            sum(scene.area for scene in result.summary.scenes)
+        )
+        assert result.summary.area == pytest.approx(result.summary.pixels * 0.01, rel=1e-3)
 
     @pytest.mark.usefixtures("detector")
     def test_progress_rises_to_the_whole(self, make_raster: Any) -> None:
@@ -412,7 +417,7 @@ class TestSeveralRasters:
         total = 120 * 80 + 90 * 60 + 300 * 400
         done = [tick[0] for tick in ticks]
         assert {tick[1] for tick in ticks} == {total}
-        assert done[:2] == [120 * 80, 120 * 80 + 90 * 60]
+        assert done[:3] == [0, 120 * 80, 120 * 80 + 90 * 60]
         assert len(done) > 3
         assert done == sorted(set(done))
         assert done[-1] == total

@@ -121,7 +121,7 @@ def test_every_option_is_documented_and_none_besides(name: str) -> None:
     rows = re.findall(r"^\| (`-.*?) \|", section("cli.md", name), re.MULTILINE)
     documented = {option for row in rows for option in re.findall(r"`(--?[\w-]+)`", row)}
     options = [one for one in command(name).params if isinstance(one, click.Option)]
-    assert documented == {flag for option in options for flag in option.opts}
+    assert documented == {flag for one in options for flag in (*one.opts, *one.secondary_opts)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -30,11 +30,11 @@ def test_detect_and_count_prints_what_detect_finds(
 
     lines = capsys.readouterr().out.splitlines()
     found = detect(rasters, weights, DetectSettings(score=0.0))
-    counts = [len(scene.detections) for scene in found.scenes]
+    counts = [scene.count for scene in found.summary.scenes]
     printed = [int(re.findall(r": (\d+) vehicles", line)[0]) for line in lines]
     assert printed == [*counts, sum(counts)]
     assert min(counts) > 0
-    hectares = found.scenes[0].area / 10_000
+    hectares = found.summary.scenes[0].area / 10_000
     assert hectares == pytest.approx(128 * 64 * 0.01 / 10_000, rel=1e-3)
     assert lines[0] == f"north.tif: {counts[0]} vehicles, {counts[0] / hectares:.1f} per hectare"
 

@@ -22,11 +22,12 @@ from geovehicle.baselines.hog import (
     pyramid,
     to_grey,
 )
-from geovehicle.detections import Detections, suppress
+from geovehicle.detections import Detections
 from geovehicle.errors import CheckpointError
 from geovehicle.files import replacing
 from geovehicle.model.checkpoint import Info, from_metadata, locate, to_metadata
 from geovehicle.settings import HogSvmConfig
+from geovehicle.suppression import suppress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -42,10 +42,11 @@ from geovehicle.baselines.hog_detector import (
 )
 from geovehicle.data.augment import labelled_view
 from geovehicle.data.sampling import BalancedSampler
-from geovehicle.detections import Detections, box_iou, suppress
+from geovehicle.detections import Detections, box_iou
 from geovehicle.errors import DatasetError, GeoVehicleError, OutputError
 from geovehicle.matching import Overlaps
 from geovehicle.settings import HogSvmConfig
+from geovehicle.suppression import suppress
 
 try:
     from sklearn.linear_model import LogisticRegression

@@ -40,17 +40,17 @@ def parked_car(monkeypatch):
         def __call__(self, patches):
             return [found for _ in patches]
 
-    monkeypatch.setattr("geovehicle.detection.load_detector", lambda *_: Detector())
+    monkeypatch.setattr("geovehicle.jobs.load_detector", lambda *_: Detector())
 
 
 @pytest.fixture
 def never(monkeypatch):
     """Make the test fail if the long work begins."""
 
-    def detect(*_):
+    def prepare(*_):
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("geovehicle.detection.detect", detect)
+    monkeypatch.setattr("geovehicle.jobs.prepare", prepare)
 
 
 def refused(result, exit_code, complaint):
@@ -317,7 +317,7 @@ def test_geojson_without_a_crs_is_refused_before_the_search(
     def never(*arguments):
         raise AssertionError("the search has begun")
 
-    monkeypatch.setattr("geovehicle.detection.search", never)
+    monkeypatch.setattr("geovehicle.detection._search", never)
     raster = make_raster("plain.tif", crs=None)
     result = detect(raster, "-o", tmp_path / "out.geojson", "--gsd", "0.1")
     assert result.exit_code == 4

@@ -69,7 +69,7 @@ def test_evaluation_and_detection_take_either_kind(hog: Path, make_raster, tmp_p
 
     raster = make_raster(gsd=(0.2, 0.2))
     found = geovehicle.detect([raster], hog)
-    assert found.gsd == 0.2
+    assert found.summary.gsd == 0.2
     assert (found.vehicles.score == 0.5).all()
     none = np.empty((0, 4))
     image = LabelledImage(raster, 1, 96, 64, 0.2, "", "", none, none)

@@ -1,0 +1,205 @@
+"""A block as a task that any worker can do: this process, a thread of it or another machine.
+
+Tasks are frozen and picklable.  They name the raster and the weights and hold neither,
+so that a worker needs nothing but both within its reach.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geovehicle.detections import Detections
+from geovehicle.engines.detectors import load_detector
+from geovehicle.engines.scene import BlockFound, Detector, Search, Ticks
+from geovehicle.errors import CheckpointError
+from geovehicle.model.checkpoint import locate, sha256
+from geovehicle.raster.rasterio_source import RasterioSource, open_raster
+from geovehicle.seams import Views
+from geovehicle.settings import OPEN_RASTERS
+
+if TYPE_CHECKING:
+    from geovehicle.blocks import Block
+    from geovehicle.engines.detectors import LoadedDetector
+    from geovehicle.raster.source import Patch, Stretch
+    from geovehicle.settings import DetectSettings
+
+
+@dataclass(frozen=True)
+class RasterRef:
+    """A raster by name, and how it is read.
+
+    Parameters
+    ----------
+    uri : str
+        Anything that GDAL opens.
+    gsd : float
+        Metres on the ground of a scene pixel: the model's.
+    source_gsd : float or None
+        Metres on the ground of a raster pixel, in place of what the CRS says.
+    bands : tuple of int or None
+        Numbers of the bands, see :func:`open_raster`.
+    stretch : Stretch or None
+        How its values become 8 bits, as estimated once for all workers.
+    """
+
+    uri: str
+    gsd: float
+    source_gsd: float | None = None
+    bands: tuple[int, ...] | None = None
+    stretch: Stretch | None = None
+
+    def open(self) -> RasterioSource:
+        """Open the raster, for one thread; raises what :func:`open_raster` does."""
+        return open_raster(
+            self.uri,
+            self.gsd,
+            source_gsd=self.source_gsd,
+            bands=self.bands,
+            stretch=self.stretch,
+        )
+
+
+@dataclass(frozen=True)
+class WeightsRef:
+    """Weights by name, and the digest that tells them from others of that name.
+
+    Parameters
+    ----------
+    name : str
+        The name of shipped weights, or a file.
+    sha256 : str
+        Of the file, hexadecimal.
+    """
+
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str) -> WeightsRef:
+        """Return the reference to weights as they are now."""
+        return cls(name, sha256(locate(name)))
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """One block to search.
+
+    Parameters
+    ----------
+    sheet : int
+        The number of the raster in the job.
+    raster : RasterRef
+    search : Search
+        The scene's size and how it is searched.
+    block : Block
+    weights : WeightsRef
+    """
+
+    sheet: int
+    raster: RasterRef
+    search: Search
+    block: Block
+    weights: WeightsRef
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The numbers of the raster and of the block."""
+        return self.sheet, self.block.index
+
+    def read(self) -> Patch:
+        """Read the block's pixels, by a dataset handle of the calling thread.
+
+        Raises
+        ------
+        RasterError
+            If the raster is damaged or not there.
+        """
+        return _source(self.raster).read(self.block.window)
+
+    def find(
+        self, pixels: Patch, detector: Detector, on_pixels: Ticks = lambda count: None
+    ) -> BlockFound:
+        """Find the vehicles among the block's pixels."""
+        return self.search.find(pixels, self.block, detector, on_pixels)
+
+
+def run(task: BlockTask) -> BlockFound:
+    """Do a task with nothing at hand but its references.
+
+    The detector stays loaded in the process, and rasters stay open in the thread, for
+    the next task.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights are not there, or are others than those of the job.
+    RasterError
+        If the raster is damaged or not there.
+    """
+    return task.find(task.read(), _detector(task.weights, task.search.settings))
+
+
+def pack(found: BlockFound) -> bytes:
+    """Return what a block has to say as bytes, the same for the same content."""
+    views, one = found.views, found.views.detections
+    arrays = {
+        "searched": np.array(found.searched),
+        "boxes": one.boxes,
+        "scores": one.scores,
+        "labels": one.labels,
+        "label_scores": one.label_scores,
+        "patch": views.patch,
+        "depth": views.depth,
+        "whole": views.whole,
+    }
+    if one.footprints is not None:
+        arrays["footprints"] = one.footprints
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def unpack(payload: bytes) -> BlockFound:
+    """Return what :func:`pack` made bytes of."""
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        one = Detections(
+            arrays["boxes"],
+            arrays["scores"],
+            arrays["labels"],
+            arrays.get("footprints"),
+            arrays["label_scores"],
+        )
+        views = Views(one, arrays["patch"], arrays["depth"], arrays["whole"])
+        return BlockFound(views, int(arrays["searched"]))
+
+
+_thread = threading.local()
+
+
+def _source(raster: RasterRef) -> RasterioSource:
+    """Return the open raster of this thread; the longest unused one is closed for another."""
+    sources: OrderedDict[RasterRef, RasterioSource] = _thread.__dict__.setdefault(
+        "sources", OrderedDict()
+    )
+    if raster not in sources:
+        sources[raster] = raster.open()
+    sources.move_to_end(raster)
+    while len(sources) > OPEN_RASTERS:
+        sources.popitem(last=False)[1].close()
+    return sources[raster]
+
+
+@lru_cache(maxsize=1)
+def _detector(weights: WeightsRef, settings: DetectSettings) -> LoadedDetector:
+    if sha256(locate(weights.name)) != weights.sha256:
+        raise CheckpointError(
+            f"the weights {weights.name} differ from those of the job; give every worker the same"
+        )
+    return load_detector(weights.name, settings)

@@ -1,0 +1,333 @@
+"""Jobs of one and many rasters: every planted vehicle once, also after any kind of end."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from geovehicle import jobs
+from geovehicle.detection import Target, detect_to
+from geovehicle.detections import Detections, box_iou
+from geovehicle.engines.tasks import pack
+from geovehicle.errors import OutputError, SettingsError
+from geovehicle.export.frame import concatenate
+from geovehicle.footprints import boxes_of, corners_of
+from geovehicle.jobs import Memory, prepare
+from geovehicle.regions import read_whereabouts
+from geovehicle.settings import DetectSettings
+
+if TYPE_CHECKING:
+    from geovehicle.jobs import Job
+
+SCRIPT = Path(__file__).with_name("planted_job.py")
+SIDE = 1100
+"""Pixels of the scenes: 6 x 6 patches, 3 x 3 blocks."""
+
+
+@pytest.fixture
+def planted(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Return what the script defines; jobs have their own loader again afterwards."""
+    monkeypatch.setattr(jobs, "load_detector", jobs.load_detector)
+    return SimpleNamespace(**runpy.run_path(str(SCRIPT)))
+
+
+def lattice(side: int = SIDE, step: int = 70, seed: int = 0) -> np.ndarray:
+    """Return boxes (N, 4) of 20 x 45 or 45 x 20 pixels, none of which touch."""
+    rng = np.random.default_rng(seed)
+    corners = np.stack(np.meshgrid(*[np.arange(5, side - 60, step)] * 2), axis=-1).reshape(-1, 2)
+    corners = corners + rng.integers(0, 15, corners.shape)
+    sizes = np.where(rng.random((len(corners), 1)) < 0.5, [20, 45], [45, 20])
+    return np.hstack([corners, corners + sizes])
+
+
+def paint(boxes: np.ndarray, width: int = SIDE, height: int = SIDE) -> np.ndarray:
+    """Return RGB with red boxes; their green tells one from another."""
+    pixels = np.full((3, height, width), 90, np.uint8)
+    for number, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+        x1, y1 = max(x1, 0), max(y1, 0)
+        pixels[:, y1:y2, x1:x2] = np.array([255, 130 + number % 120, 40])[:, None, None]
+    return pixels
+
+
+def centres(layer: gpd.GeoDataFrame) -> list[tuple[float, float]]:
+    points = layer.geometry.centroid
+    return sorted(zip(points.x.round(2), points.y.round(2), strict=True))
+
+
+def expected(boxes: np.ndarray, origin: tuple[float, float] = (130_000, 455_000)) -> list[Any]:
+    x, y = (boxes[:, :2] + boxes[:, 2:]).T / 2 * 0.1
+    return sorted(zip((origin[0] + x).round(2), (origin[1] - y).round(2), strict=True))
+
+
+def rows(path: Path) -> list[Any]:
+    """Return all features with their fields, in the order of the file."""
+    layer = gpd.read_file(path)
+    return [*layer.drop(columns="geometry").to_dict("records"), *layer.geometry.to_wkb()]
+
+
+def searched(job: Job, store: Any = None) -> Memory:
+    """Do all tasks of a job in this thread."""
+    store = store or Memory()
+    for task in job.tasks():
+        store.add(task.key, pack(task.find(task.read(), job.detector)))
+    return store
+
+
+def layer_of(job: Job, store: Memory) -> gpd.GeoDataFrame:
+    return concatenate([chunk.frame for chunk in job.layers(store)])
+
+
+class TestOneRaster:
+    @pytest.mark.parametrize("block", [1, 2, 5, 40])
+    def test_every_vehicle_once_whatever_the_blocks(
+        self, make_raster: Any, planted: Any, block: int
+    ) -> None:
+        boxes = lattice()
+        path = make_raster(pixels=paint(boxes))
+        settings = replace(planted.SETTINGS, block=block)
+        job = planted.prepared([path], planted.RedFinder(), settings)
+        assert centres(layer_of(job, searched(job))) == expected(boxes)
+
+    def test_the_order_of_the_tasks_does_not_matter(self, make_raster: Any, planted: Any) -> None:
+        job = planted.prepared([make_raster(pixels=paint(lattice()))], planted.RedFinder())
+        found = searched(job)
+        shuffled = Memory()
+        keys = sorted(found.done(), key=lambda key: key[1] * 5 % 9)
+        payloads = dict(found.payloads(0))
+        for key in keys:
+            shuffled.add(key, payloads[key[1]])
+        one, other = layer_of(job, found), layer_of(job, shuffled)
+        assert one.equals(other)
+
+    def test_the_next_row_of_blocks_is_not_needed_for_the_first_vehicles(
+        self, make_raster: Any, planted: Any
+    ) -> None:
+        job = planted.prepared([make_raster(pixels=paint(lattice()))], planted.RedFinder())
+        chunks = list(job.layers(searched(job)))
+        assert len(chunks) == 3
+        assert all(len(chunk.frame) for chunk in chunks)
+
+    def test_blocks_without_imagery_are_not_read(self, make_raster: Any, planted: Any) -> None:
+        pixels = np.zeros((3, SIDE, SIDE), np.uint8)
+        pixels[:, :256, :256] = paint(lattice(256), 256, 256)
+        sparse = {"tiled": True, "blockxsize": 256, "blockysize": 256, "sparse_ok": True}
+        path = make_raster(pixels=pixels, creation=sparse, nodata=0)
+        job = planted.prepared([path], planted.RedFinder())
+        assert 0 < len(list(job.tasks())) < 9
+        assert centres(layer_of(job, searched(job))) == expected(lattice(256))
+
+    def test_without_rasters_there_is_nothing_to_search(self) -> None:
+        with pytest.raises(SettingsError, match="no raster is given"):
+            prepare([], "vehicles-10cm", DetectSettings())
+
+
+class TestWhereToLook:
+    def _area(self, folder: Path, polygon: shapely.Polygon, name: str = "area.gpkg") -> str:
+        gpd.GeoDataFrame(geometry=[polygon], crs=28992).to_file(folder / name)
+        return str(folder / name)
+
+    def _found(self, planted: Any, path: Path, where: Any) -> tuple[Job, gpd.GeoDataFrame]:
+        planted.prepared([path], planted.RedFinder())
+        job = prepare([path], "vehicles-10cm", planted.SETTINGS, where)
+        return job, layer_of(job, searched(job))
+
+    def test_vehicles_count_by_their_centre(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        boxes = lattice()
+        corner = shapely.box(130_000, 455_000 - 30, 130_030, 455_000)
+        where = read_whereabouts(self._area(tmp_path, corner), None)
+        job, layer = self._found(planted, make_raster(pixels=paint(boxes)), where)
+        inside = (boxes[:, :2] + boxes[:, 2:] <= 600).all(axis=1)
+        assert centres(layer) == expected(boxes[inside])
+        assert [task.block.index for task in job.tasks()] == [0, 1, 3, 4][: len(list(job.tasks()))]
+        assert len(list(job.tasks())) < 9
+
+    def test_what_is_excluded_is_left_out(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        boxes = lattice()
+        corner = shapely.box(130_000, 455_000 - 30, 130_030, 455_000)
+        where = read_whereabouts(None, self._area(tmp_path, corner))
+        _, layer = self._found(planted, make_raster(pixels=paint(boxes)), where)
+        inside = (boxes[:, :2] + boxes[:, 2:] < 600).all(axis=1)
+        assert centres(layer) == expected(boxes[~inside])
+
+
+class TestSheets:
+    def test_vehicles_in_the_overlap_come_once(self, make_raster: Any, planted: Any) -> None:
+        boxes = lattice()
+        picture = paint(boxes)
+        west = make_raster("west.tif", pixels=picture[:, :, :600])
+        east = make_raster("east.tif", pixels=picture[:, :, 500:], origin=(130_050, 455_000))
+        job = planted.prepared([west, east], planted.RedFinder())
+        layer = layer_of(job, searched(job))
+        assert centres(layer) == expected(boxes)
+        assert set(layer["source"]) == {"west.tif", "east.tif"}
+
+    def test_a_vehicle_that_one_sheet_cuts_is_whole_in_the_layer(
+        self, make_raster: Any, planted: Any
+    ) -> None:
+        boxes = np.array([[480, 100, 525, 120], [490, 300, 510, 345]])
+        picture = paint(boxes, 800, 500)
+        west = make_raster("west.tif", pixels=picture[:, :, :507])
+        east = make_raster("east.tif", pixels=picture[:, :, 400:], origin=(130_040, 455_000))
+        job = planted.prepared([west, east], planted.RedFinder())
+        assert centres(layer_of(job, searched(job))) == expected(boxes)
+
+    def test_a_sheet_in_another_crs_is_the_same_ground(
+        self, make_raster: Any, planted: Any
+    ) -> None:
+        boxes = lattice(400)
+        picture = paint(boxes, 400, 400)
+        one = make_raster("one.tif", pixels=picture)
+        other = make_raster(
+            "other.tif", pixels=picture, crs="EPSG:28992+5709", origin=(130_000, 455_000)
+        )
+        job = planted.prepared([one, other], planted.RedFinder())
+        layer = layer_of(job, searched(job))
+        assert centres(layer) == expected(boxes)
+
+    @pytest.mark.parametrize("boxes", ["oriented", "horizontal"])
+    def test_diagonal_neighbours_stay_apart_whatever_is_drawn(
+        self, make_raster: Any, planted: Any, boxes: str
+    ) -> None:
+        """Side by side at 45 degrees: their boxes overlap, their footprints do not."""
+        lying = corners_of(np.array([[80 + 15 * n, 80 - 15 * n, 50, 20, 0.785] for n in range(3)]))
+        around = boxes_of(lying)
+        assert (box_iou(around[1:], around[:-1]) > 0.3).all()
+
+        class Row(planted.RedFinder):
+            def __call__(self, patches: Any) -> list[Detections]:
+                found = Detections(around, np.ones(3), np.zeros(3), lying)
+                return [found for _ in patches]
+
+        sheets = [make_raster(f"{name}.tif", width=200, height=200) for name in "ab"]
+        settings = replace(planted.SETTINGS, boxes=boxes)
+        job = planted.prepared(sheets, Row(), settings)
+        assert len(layer_of(job, searched(job))) == 3
+
+    def test_sheets_far_apart_do_not_meet(self, make_raster: Any, planted: Any) -> None:
+        boxes = lattice(400)
+        picture = paint(boxes, 400, 400)
+        one = make_raster("one.tif", pixels=picture)
+        other = make_raster("other.tif", pixels=picture, origin=(140_000, 455_000))
+        job = planted.prepared([one, other], planted.RedFinder())
+        assert len(layer_of(job, searched(job))) == 2 * len(boxes)
+
+
+class TestFingerprint:
+    def test_the_same_job_has_the_same(self, make_raster: Any, planted: Any) -> None:
+        path = make_raster()
+        one, other = (planted.prepared([path], planted.RedFinder()) for _ in range(2))
+        assert one.fingerprint() == other.fingerprint()
+
+    @pytest.mark.parametrize("change", ["score", "touch", "more", "area"])
+    def test_what_changes_the_result_changes_it(
+        self, make_raster: Any, planted: Any, tmp_path: Path, change: str
+    ) -> None:
+        path = make_raster()
+        before = planted.prepared([path], planted.RedFinder()).fingerprint()
+        rasters, settings, area = [path], planted.SETTINGS, None
+        if change == "score":
+            settings = replace(settings, score=0.6)
+        elif change == "touch":
+            os.utime(path, (1, 1))
+        elif change == "more":
+            rasters.append(make_raster("b.tif"))
+        else:
+            polygon = shapely.box(130_000, 454_990, 130_005, 455_000)
+            gpd.GeoDataFrame(geometry=[polygon], crs=28992).to_file(tmp_path / "a.gpkg")
+            area = str(tmp_path / "a.gpkg")
+        after = prepare(rasters, "vehicles-10cm", settings, read_whereabouts(area, None))
+        assert after.fingerprint() != before
+
+
+@dataclass
+class Watcher:
+    """Interrupts a job when more than a share of it is done."""
+
+    limit: float
+    state: str = ""
+    blocks: int = -1
+
+    def on_journal(self, state: str, blocks: int) -> None:
+        self.state, self.blocks = state, blocks
+
+    def on_pixels(self, done: int, total: int) -> None:
+        if done > self.limit * total:
+            raise KeyboardInterrupt
+
+    def on_chunk(self, chunk: Any) -> None: ...
+
+
+class TestResuming:
+    def test_what_is_done_is_not_done_again(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        path, out = make_raster(pixels=paint(lattice())), tmp_path / "cars.gpkg"
+        finder = planted.RedFinder()
+        job = planted.prepared([path], finder)
+
+        with pytest.raises(KeyboardInterrupt):
+            detect_to(Target(out), job, watcher=Watcher(0.5))
+        assert not out.exists()
+        before = finder.patches
+        watcher = Watcher(2)
+        detect_to(Target(out), job, watcher=watcher)
+        assert watcher.state == "resumed"
+        assert 3 <= watcher.blocks <= 5
+        assert finder.patches - before == 36 - 4 * watcher.blocks
+        assert centres(gpd.read_file(out)) == expected(lattice())
+        assert list(tmp_path.glob(".cars*")) == []
+
+    def test_a_job_killed_at_any_moment_ends_as_if_undisturbed(
+        self, make_raster: Any, tmp_path: Path
+    ) -> None:
+        path = make_raster(pixels=paint(lattice()))
+        whole, out = tmp_path / "whole.gpkg", tmp_path / "cars.gpkg"
+        subprocess.run([sys.executable, SCRIPT, whole, "0", path], check=True)  # noqa: S603
+        out.write_text("an older result")
+        journal = tmp_path / ".cars.gpkg.geovehicle-journal"
+        kills = 0
+        rng = np.random.default_rng(5)
+        for _ in range(20):
+            process = subprocess.Popen([sys.executable, SCRIPT, out, "0.03", path])  # noqa: S603
+            while not journal.exists() and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.05, 0.6))
+            if kills == 3 or process.poll() is not None:
+                assert process.wait(60) == 0
+                break
+            process.send_signal(signal.SIGKILL)
+            process.wait(60)
+            kills += 1
+            assert out.read_text() == "an older result"
+        assert kills == 3
+        assert rows(out) == rows(whole)
+        assert not journal.exists()
+
+    def test_a_job_whose_disk_filled_goes_on(
+        self, make_raster: Any, planted: Any, small_disk: Path
+    ) -> None:
+        job = planted.prepared([make_raster(pixels=paint(lattice()))], planted.RedFinder())
+        ballast, out = small_disk / "ballast", small_disk / "cars.gpkg"
+        ballast.write_bytes(bytes(330 * 1024))
+        with pytest.raises(OutputError, match="same command"):
+            detect_to(Target(out), job)
+        ballast.unlink()
+        detect_to(Target(out), job)
+        assert centres(gpd.read_file(out)) == expected(lattice())
