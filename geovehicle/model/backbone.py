@@ -136,12 +136,13 @@ class PreActivationUnit(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (N, 4 * width, H / stride, W / stride), not yet normalised."""
-        active = F.relu(self.bn1(features))
+        active = F.relu(self.bn1(features), inplace=True)
         shortcut = features if self.downsample is None else self.downsample(active)
         branch = self.conv1(active)
-        branch = self.conv2(F.relu(self.bn2(branch)))
-        branch = self.conv3(F.relu(self.bn3(branch)))
-        summed: Tensor = branch + shortcut
+        branch = self.conv2(F.relu(self.bn2(branch), inplace=True))
+        branch = self.conv3(F.relu(self.bn3(branch), inplace=True))
+        branch += shortcut
+        summed: Tensor = branch
         return summed
 
 
@@ -182,12 +183,13 @@ class ResNet50V2(Backbone):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return conv4 and conv5, see :meth:`Backbone.forward`."""
-        features = F.relu(self.bn1(self.conv0(self.bn0(images))))
+        features = F.relu(self.bn1(self.conv0(self.bn0(images))), inplace=True)
         features = F.max_pool2d(features, 3, stride=2, padding=1)
         for stage in self.stages[:3]:
             features = stage(features)
         conv5 = self.stages[3](features)
-        return F.relu(self.bn_conv4(features)), F.relu(self.bn_conv5(conv5))
+        conv4 = F.relu(self.bn_conv4(features), inplace=True)
+        return conv4, F.relu(self.bn_conv5(conv5), inplace=True)
 
     def load_imagenet(self, path: Path | None = None) -> None:
         """Load conv1 to conv4 from a safetensors file; conv5 starts from scratch."""

@@ -10,7 +10,9 @@ import torch
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoVehicleError
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
-from geovehicle.model.device import choose_device, choose_precision
+from geovehicle.model.device import choose_device, choose_precision, keep_memory
+from geovehicle.model.fusion import for_inference
+from geovehicle.settings import LIMITS_HOLD_FOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,7 @@ class VehicleDetector:
     Parameters
     ----------
     model : GeneralizedRCNN
-        A model of :func:`geovehicle.model.build.build_detector`; taken over.
+        A model of :func:`geovehicle.model.build.build_detector`; left as it is.
     info : ModelInfo
         What it was trained for.
     settings : DetectSettings
@@ -52,10 +54,15 @@ class VehicleDetector:
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
         self._device = choose_device(settings.device)
-        self._precision = choose_precision(settings.precision, self._device)
-        self._model = model.eval().to(self._device, memory_format=torch.channels_last)
+        if self._device.type == "cpu":
+            keep_memory()
+        precision = choose_precision(settings.precision, self._device)
+        self._model = for_inference(model, self._device, precision)
         self._model.roi_heads.score_thresh = self.score
         self._model.roi_heads.nms_thresh = self.nms
+        self._model.roi_heads.detections_per_img *= max(
+            1, round(settings.patch**2 / LIMITS_HOLD_FOR)
+        )
 
     @classmethod
     def load(cls, weights: str | PathLike[str], settings: DetectSettings) -> VehicleDetector:
@@ -75,16 +82,9 @@ class VehicleDetector:
 
         Labels index ``labels``: the background of the network is left out.
         """
-        images = [
-            torch.from_numpy(patch.pixels).to(self._device, torch.float32).div_(255.0)
-            for patch in patches
-        ]
-        reduced = self._precision is not torch.float32
+        images = [torch.from_numpy(patch.pixels).to(self._device) for patch in patches]
         try:
-            with (
-                torch.inference_mode(),
-                torch.autocast(self._device.type, self._precision, enabled=reduced),
-            ):
+            with torch.inference_mode():
                 found = self._model(images)
         except torch.OutOfMemoryError as error:
             raise GeoVehicleError(

@@ -12,6 +12,7 @@ from torchvision.ops import box_area
 
 from geovehicle.model.losses import binary_focal_loss, placement_loss, prior_bias
 from geovehicle.model.processes import weight_of
+from geovehicle.settings import LIMITS_HOLD_FOR
 
 if TYPE_CHECKING:
     from torchvision.models.detection.image_list import ImageList
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 IGNORED = -1
 """Label of anchors and proposals that take no part in training."""
+
+CELL_PIXELS = 16**2
+"""Pixels that a cell of the fused map stands for."""
 
 COVERED_BY_IGNORE = 0.5
 """A box of which this share lies in an ignore box is not used as background."""
@@ -55,6 +59,7 @@ class ProposalNetwork(RegionProposalNetwork):
     """torchvision's RPN with ignore boxes, border anchors left out and the focal loss."""
 
     config: DetectorConfig
+    _stripes = 1
 
     def forward(
         self,
@@ -70,6 +75,35 @@ class ProposalNetwork(RegionProposalNetwork):
                 losses["loss_rpn_box_reg"] * self.config.rpn_regression_weight
             )
         return proposals, losses
+
+    def filter_proposals(
+        self,
+        proposals: Tensor,
+        objectness: Tensor,
+        image_shapes: list[tuple[int, int]],
+        num_anchors_per_level: list[int],
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Keep the best proposals, of large patches the best of each stripe.
+
+        torchvision takes stripes for levels, each with the limit before suppression and
+        with a suppression of its own.  So the cost grows with a patch's area, not with
+        its square, and a car park has as many proposals as in a patch of its own.
+        """
+        (count,) = num_anchors_per_level
+        (cell,) = self.anchor_generator.num_anchors_per_location()
+        if not self.training:
+            self._stripes = max(1, round(count / cell * CELL_PIXELS / LIMITS_HOLD_FOR))
+            whole, rest = divmod(count, self._stripes)
+            num_anchors_per_level = [whole + rest, *[whole] * (self._stripes - 1)]
+        kept: tuple[list[Tensor], list[Tensor]] = super().filter_proposals(
+            proposals, objectness, image_shapes, num_anchors_per_level
+        )
+        return kept
+
+    def post_nms_top_n(self) -> int:
+        """Return the limit after suppression, for all stripes of a patch."""
+        limit: int = super().post_nms_top_n()
+        return limit if self.training else limit * self._stripes
 
     def assign_targets_to_anchors(
         self, anchors: list[Tensor], targets: list[dict[str, Tensor]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
 from geovehicle.model.detector import VehicleDetector
-from geovehicle.model.device import choose_device, choose_precision
+from geovehicle.model.device import choose_device, choose_precision, keep_memory
 from geovehicle.patches import PatchWindow
 from geovehicle.raster.source import Patch
 from geovehicle.settings import VEHICLE_TYPES, DetectSettings
@@ -116,3 +117,25 @@ def test_too_little_memory_says_what_to_lower(
     monkeypatch.setattr(detector, "_model", full)
     with pytest.raises(GeoVehicleError, match="lower --batch or --patch"):
         detector([patch(0)])
+
+
+def test_larger_patches_may_have_more_detections(model: GeneralizedRCNN, info: ModelInfo) -> None:
+    limits = [
+        VehicleDetector(
+            model, info, replace(PLAIN, patch=patch)
+        )._model.roi_heads.detections_per_img
+        for patch in (512, 1024, 2048)
+    ]
+    assert limits == [info.config.detections_per_patch * factor for factor in (1, 1, 4)]
+
+
+def test_freed_memory_is_kept_with_glibc_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    library = SimpleNamespace(mallopt=lambda *parameter: told.append(parameter))
+    monkeypatch.setattr("geovehicle.model.device.ctypes.CDLL", lambda name: library)
+    monkeypatch.setattr("geovehicle.model.device.platform.libc_ver", lambda: ("", ""))
+    keep_memory()
+    assert not told
+    monkeypatch.setattr("geovehicle.model.device.platform.libc_ver", lambda: ("glibc", "2.36"))
+    keep_memory()
+    assert [parameter for parameter, _ in told] == [-3, -1]

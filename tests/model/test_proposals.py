@@ -110,3 +110,25 @@ def test_an_image_without_vehicles_teaches_background_only() -> None:
     _, losses = network().train()(images, features, [{"boxes": torch.empty(0, 4)}])
     assert losses["loss_rpn_box_reg"] == 0
     assert losses["loss_objectness"] > 0
+
+
+def test_each_stripe_of_a_large_patch_has_the_proposals_of_a_patch_of_its_own() -> None:
+    part = network().eval()
+    part._pre_nms_top_n["testing"] = 60
+    count = (1024 // 16) ** 2 * 9
+    torch.manual_seed(0)
+    boxes = [torch.rand(1, count, 4) * 500 + top for top in (0, 1024)]
+    for one in boxes:
+        one[..., 2:] += 500
+    scores = [torch.randn(1, count) for _ in boxes]
+    shape = [(2048, 2048)]
+    alone = [
+        part.filter_proposals(one, score, shape, [count])[0][0]
+        for one, score in zip(boxes, scores, strict=True)
+    ]
+    whole = (torch.cat(boxes, 1), torch.cat(scores, 1), shape, [2 * count])
+    (together,), _ = part.filter_proposals(*whole)
+    assert {*map(tuple, together.tolist())} == {*map(tuple, torch.cat(alone).tolist())}
+    part._post_nms_top_n["testing"] = len(alone[0]) // 4
+    (fewer,), _ = part.filter_proposals(*whole)
+    torch.testing.assert_close(fewer, together[: 2 * (len(alone[0]) // 4)])

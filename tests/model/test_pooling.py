@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchvision.ops import MultiScaleRoIAlign, roi_align
+from torchvision.ops.poolers import initLevelMapper
+
+from geovehicle.model import pooling
+from geovehicle.model.pooling import BagRoIAlign
+
+if TYPE_CHECKING:
+    import pytest
+
+SCALE = 1 / 16
+
+
+def pooler(size: int = 7) -> MultiScaleRoIAlign:
+    part = MultiScaleRoIAlign(["fused"], output_size=size, sampling_ratio=2)
+    part.scales, part.map_levels = [SCALE], initLevelMapper(4, 4)
+    return part
+
+
+def torchvision_s(level: torch.Tensor, boxes: list[torch.Tensor], size: int = 7) -> torch.Tensor:
+    """Return what torchvision pools, channels last."""
+    return roi_align(level, boxes, size, SCALE, 2).permute(0, 2, 3, 1)
+
+
+side = st.floats(-150, 450, width=32)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(side, side, side, side), min_size=1, max_size=8), st.integers(1, 8))
+def test_boxes_anywhere_are_pooled_as_by_torchvision(
+    corners: list[tuple[float, ...]], size: int
+) -> None:
+    level = torch.rand(1, 3, 9, 13, generator=torch.Generator().manual_seed(0))
+    boxes = torch.tensor(corners)
+    found = BagRoIAlign(pooler(size), torch.float32)({"fused": level}, [boxes], [(144, 208)])
+    torch.testing.assert_close(found, torchvision_s(level, [boxes], size), atol=2e-5, rtol=0)
+
+
+def test_each_image_is_pooled_from_its_own_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "AT_ONCE", 2)
+    level = torch.rand(2, 4, 8, 8).to(memory_format=torch.channels_last)
+    boxes = [torch.rand(3, 4) * 60, torch.rand(2, 4) * 60]
+    for one in boxes:
+        one[:, 2:] += 40
+    found = BagRoIAlign(pooler(), torch.float32)({"fused": level}, boxes, [(128, 128)] * 2)
+    torch.testing.assert_close(found, torchvision_s(level, boxes), atol=1e-5, rtol=0)
+
+
+def test_nothing_is_pooled_from_no_boxes() -> None:
+    part = BagRoIAlign(pooler(), torch.bfloat16)
+    found = part({"fused": torch.rand(1, 4, 8, 8)}, [torch.empty(0, 4)], [(128, 128)])
+    assert found.shape == (0, 7, 7, 4)
+    assert found.dtype is torch.bfloat16
