@@ -99,6 +99,8 @@ HOMES = {
     "scipy": {"geovehicle.data.itcvd"},
     "yaml": {"geovehicle.data.yolo"},
     "click": {"geovehicle.cli"},
+    "dask": {"geovehicle.engines.dask"},
+    "distributed": {"geovehicle.engines.dask"},
     "jinja2": {"geovehicle.export"},
     "matplotlib": {"geovehicle.export"},
 }
