@@ -18,6 +18,7 @@ COMMANDS = {
     "train": "Train a detector on a labelled data set.",
     "evaluate": "Compare detectors with labelled images, or two layers.",
     "label": "Turn the ignore boxes that a detector confirms into labels.",
+    "export": "Write a network for ONNX Runtime or OpenVINO, in float32 or int8.",
     "example": "Write a synthetic orthophoto and the outlines of its vehicles.",
     "info": "Tell about this installation, its devices and weights.",
 }

@@ -626,8 +626,7 @@ class ExportSettings(Ranged):
     )
     patches: int = setting(
         24,
-        "Patches that the ranges of the integers are measured on: of 6 parking lots, streets and"
-        " crossings each, AP50 was that of float32.",
+        "Patches that the ranges of the integers are measured on.",
         minimum=1,
     )
     seed: int = setting(0, "Which patches these are.", minimum=0)

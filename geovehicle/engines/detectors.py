@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from geovehicle.baselines import HOG_SVM
 from geovehicle.model.checkpoint import from_metadata, locate, read_info, read_metadata
 from geovehicle.model.detector import VehicleDetector
+from geovehicle.runtimes import SUFFIX as ONNX
 from geovehicle.settings import HogSvmConfig
 
 if TYPE_CHECKING:
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
     from geovehicle.baselines.hog_detector import HogSvmDetector
     from geovehicle.model.checkpoint import Info, ModelInfo
+    from geovehicle.runtimes.onnx_detector import OnnxDetector
     from geovehicle.settings import DetectSettings
 
-    LoadedDetector = VehicleDetector | HogSvmDetector
+    LoadedDetector = VehicleDetector | HogSvmDetector | OnnxDetector
 
 
 def load_detector(weights: str | PathLike[str], settings: DetectSettings) -> LoadedDetector:
@@ -35,6 +37,10 @@ def load_detector(weights: str | PathLike[str], settings: DetectSettings) -> Loa
         from geovehicle.baselines.hog_detector import HogSvmDetector
 
         return HogSvmDetector.load(weights, settings)
+    if _form(weights) == ONNX:
+        from geovehicle.runtimes.onnx_detector import OnnxDetector
+
+        return OnnxDetector.load(weights, settings)
     return VehicleDetector.load(weights, settings)
 
 
@@ -45,11 +51,18 @@ def describe(weights: str | PathLike[str]) -> ModelInfo | Info[HogSvmConfig]:
     ------
     CheckpointError
         If the weights cannot be used.
+    GeoVehicleError
+        If they are an ONNX file and the extra for it is not installed.
     """
     if _form(weights) == HOG_SVM:
         return from_metadata(locate(weights), HOG_SVM, HogSvmConfig)
+    if _form(weights) == ONNX:
+        from geovehicle.runtimes.onnx_file import read_onnx_info
+
+        return read_onnx_info(locate(weights))
     return read_info(weights)
 
 
 def _form(weights: str | PathLike[str]) -> str | None:
-    return read_metadata(locate(weights)).get("format")
+    path = locate(weights)
+    return ONNX if path.suffix == ONNX else read_metadata(path).get("format")

@@ -1,0 +1,112 @@
+"""A detector as one graph that starts at the bytes of a patch and ends before suppression.
+
+The graph has whatever the network computes: normalisation, features, proposals, pooling
+and the head.  What is left to :mod:`geovehicle.runtimes.onnx_detector` is the score's
+threshold and the suppression of turned rectangles, which ONNX does not know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.ops import nms, roi_align
+
+from geovehicle.model.build import CONV4_STRIDE, IMAGENET_MEAN, IMAGENET_STD
+from geovehicle.model.orientation import decode
+from geovehicle.settings import LIMITS_HOLD_FOR
+
+if TYPE_CHECKING:
+    from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
+
+    from geovehicle.settings import DetectorConfig
+
+
+class DetectorGraph(nn.Module):
+    """A detector for one patch, in operations that ONNX has.
+
+    Parameters
+    ----------
+    model : GeneralizedRCNN
+        A model of :func:`geovehicle.model.build.build_detector`, which it shares.
+    config : DetectorConfig
+        What it was built from.
+    """
+
+    mean: Tensor
+    std: Tensor
+    shapes: Tensor
+
+    def __init__(self, model: GeneralizedRCNN, config: DetectorConfig) -> None:
+        super().__init__()
+        self.features, self.rpn, self.heads = model.backbone, model.rpn, model.roi_heads
+        self._config = config
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN)[:, None, None])
+        self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD)[:, None, None])
+        self.register_buffer("shapes", model.rpn.anchor_generator.cell_anchors[0].float())
+
+    def forward(self, image: Tensor, size: Tensor) -> tuple[Tensor, ...]:
+        """Return what each proposal may be.
+
+        Parameters
+        ----------
+        image : Tensor of uint8, shape (3, H, W)
+            RGB; both sides are multiples of 32.
+        size : Tensor of int64, shape (2,)
+            Height and width of the patch, which lies in the upper left corner of the
+            image; the rest is padding, whatever it holds.
+
+        Returns
+        -------
+        tuple of Tensor
+            Places (M, 5), rectangles in patch pixels, or (M, 4), boxes, where the
+            detector is not oriented; scores (M,) and labels (M,) from 0; with types
+            their probabilities (M, T).
+        """
+        level = self.features(self._normalised(image, size))["fused"]
+        (objectness,), (deltas,) = self.rpn.head([level])
+        proposals = self._proposals(objectness[0], deltas[0], size)
+        pooled = roi_align(level, [proposals], self._config.roi_size, 1 / CONV4_STRIDE, 2)
+        answers = self.heads.box_predictor(self.heads.box_head(pooled))
+        chances = F.softmax(answers.classes, dim=1)[:, 1:]
+        if self._config.oriented:
+            scores, labels = chances.max(dim=1)
+            places = decode(answers.regression, proposals)
+        else:
+            decoded = self.heads.box_coder.decode(answers.regression, [proposals])
+            places, scores = decoded[:, 1:].reshape(-1, 4), chances.reshape(-1)
+            labels = torch.arange(chances.shape[1]).expand(chances.shape).reshape(-1)
+        types = (F.softmax(answers.types, dim=1),) if self._config.types else ()
+        return places, scores, labels, *types
+
+    def _normalised(self, image: Tensor, size: Tensor) -> Tensor:
+        """Return the batch of one that the backbone sees, 0 outside of the patch."""
+        rows, columns = (torch.arange(side) for side in image.shape[1:])
+        within = (rows < size[0])[:, None] & (columns < size[1])
+        return torch.where(within, (image.float() - self.mean) / self.std, 0.0)[None]
+
+    def _proposals(self, objectness: Tensor, deltas: Tensor, size: Tensor) -> Tensor:
+        """Return the best boxes (P, 4), as :class:`ProposalNetwork` does."""
+        config, shapes = self._config, len(self.shapes)
+        rows, columns = objectness.shape[1:]
+        scores = objectness.permute(1, 2, 0).reshape(-1)
+        codes = deltas.reshape(shapes, 4, rows, columns).permute(2, 3, 0, 1).reshape(-1, 4)
+        # patches beyond the size that the limits are for may have as many more
+        pixels = rows * columns * CONV4_STRIDE**2
+        share = torch.sym_max(1, (2 * pixels + LIMITS_HOLD_FOR) // (2 * LIMITS_HOLD_FOR))
+        limit = config.rpn_top_n * share
+        best = scores.topk(torch.sym_min(3 * limit, rows * columns * shapes)).indices
+        anchors = self._anchors(rows, columns)[best]
+        boxes = self.rpn.box_coder.decode(codes[best], [anchors]).reshape(-1, 4)
+        boxes = torch.minimum(boxes.clamp_min(0), size.flip(0).repeat(2).float())
+        kept = nms(boxes, scores[best], config.rpn_nms_iou)
+        return boxes[kept[:limit]]
+
+    def _anchors(self, rows: int, columns: int) -> Tensor:
+        """Return the anchors of all cells of the map, row by row, (rows * columns * A, 4)."""
+        down, across = (torch.arange(cells) * CONV4_STRIDE for cells in (rows, columns))
+        y, x = torch.meshgrid(down, across, indexing="ij")
+        corners = torch.stack([x, y, x, y], dim=-1).reshape(-1, 1, 4)
+        return (corners + self.shapes).reshape(-1, 4)
