@@ -379,7 +379,7 @@ class DetectSettings(Ranged):
         minimum=0.0,
     )
     block: int = setting(
-        2,
+        1,
         "Patches a side of a block: what is read at once, and recorded once it is done.",
         minimum=1,
     )

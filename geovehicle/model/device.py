@@ -14,9 +14,10 @@ from geovehicle.errors import SettingsError
 if TYPE_CHECKING:
     from geovehicle.settings import DeviceName, PrecisionName
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of glibc's ``mallopt``, from its malloc.h: from how many bytes on memory at
-the end of the heap is given back, and a block has a mapping of its own."""
+the end of the heap is given back, and a block has a mapping of its own; and how many heaps
+threads have between them."""
 
 LARGEST_INT = 2**31 - 1
 
@@ -83,3 +84,4 @@ def keep_memory() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, LARGEST_INT)
         library.mallopt(M_TRIM_THRESHOLD, LARGEST_INT)
+        library.mallopt(M_ARENA_MAX, 1)  # what one thread has freed serves the others
