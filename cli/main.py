@@ -14,6 +14,10 @@ from geovehicle.errors import GeoVehicleError
 
 COMMANDS = {
     "detect": "Find the vehicles of rasters and write them as polygons.",
+    "filter": "Keep the vehicles of a score, size, label or place.",
+    "count": "Count the vehicles in each polygon of a layer.",
+    "density": "Map how many vehicles there are per hectare.",
+    "compare": "Tell which vehicles arrived, left or stayed between two layers.",
     "convert": "Turn a labelled data set of any layout into COCO.",
     "train": "Train a detector on a labelled data set.",
     "evaluate": "Compare detectors with labelled images, or two layers.",

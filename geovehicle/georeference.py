@@ -219,7 +219,7 @@ def azimuths(crs: pyproj.CRS | None, axes: NDArray[np.float64]) -> NDArray[np.fl
         Degrees from 0 to 180; an axis has no front.
     """
     if crs is not None and crs.is_geographic:
-        (lon, lat), (end_lon, end_lat) = (axes * _unit(crs)).transpose(1, 2, 0)
+        (lon, lat), (end_lon, end_lat) = (axes * unit_of(crs)).transpose(1, 2, 0)
         degrees = np.degrees(_geod(crs).inv(lon, lat, end_lon, end_lat, radians=True)[0])
     else:
         degrees = np.degrees(np.arctan2(*(axes[:, 1] - axes[:, 0]).T))
@@ -266,14 +266,14 @@ def _steps_away(
     """Return the points ``TURNING_STEP_M`` from places (N, 2), by azimuths in radians."""
     if crs.is_geographic:
         metres = np.full(len(angles), TURNING_STEP_M)
-        lon, lat = (places * _unit(crs)).T
+        lon, lat = (places * unit_of(crs)).T
         ends = _geod(crs).fwd(lon, lat, angles, metres, radians=True)[:2]
-        return np.stack(ends, axis=-1) / _unit(crs)
+        return np.stack(ends, axis=-1) / unit_of(crs)
     step = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
-    return places + step * TURNING_STEP_M / _unit(crs)
+    return places + step * TURNING_STEP_M / unit_of(crs)
 
 
-def _unit(crs: pyproj.CRS) -> float:
+def unit_of(crs: pyproj.CRS) -> float:
     """Return the metres, or the radians, of the CRS's unit."""
     return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
 
@@ -289,11 +289,11 @@ def _lengths(crs: pyproj.CRS, steps: NDArray[np.float64]) -> NDArray[np.float64]
     """Return the metres from the first to the second end of each step, nan off the map."""
     geodetic, geod = crs.geodetic_crs, crs.get_geod()
     if geodetic is None or geod is None:
-        return np.asarray(np.hypot(*(steps[:, 1] - steps[:, 0]).T) * _unit(crs))
+        return np.asarray(np.hypot(*(steps[:, 1] - steps[:, 0]).T) * unit_of(crs))
     transformer = pyproj.Transformer.from_crs(crs, geodetic, always_xy=True)
     lon_lat = np.array(transformer.transform(steps[..., 0], steps[..., 1]))
     known = np.isfinite(lon_lat).all(axis=(0, 2))
-    lon, lat = lon_lat[:, known] * _unit(geodetic)  # degrees, but grads as well
+    lon, lat = lon_lat[:, known] * unit_of(geodetic)  # degrees, but grads as well
     metres = np.full(len(steps), np.nan)
     metres[known] = geod.inv(lon[:, 0], lat[:, 0], lon[:, 1], lat[:, 1], radians=True)[2]
     return metres

@@ -67,7 +67,7 @@ def in_pixels(
     try:
         back, forth = _ways(crs, grid)
         box = _surroundings(back(_lattice(grid)), _full_turn(crs))
-        shapes = shapely.transform(_divided(_around(polygons, box, _full_turn(crs)), crs), forth)
+        shapes = shapely.transform(divided(_around(polygons, box, _full_turn(crs)), crs), forth)
     except ProjError as error:
         raise GeoreferenceError(f"there is no way to the raster's CRS; {WAY_OUT}") from error
     if not np.isfinite(shapely.bounds(shapes)).all():
@@ -79,9 +79,25 @@ def in_pixels(
 
 def parts_of(shapes: NDArray[np.object_]) -> NDArray[np.object_]:
     """Return the polygons that shapes are made of, without lines, points and emptiness."""
-    parts = shapely.get_parts(shapely.get_parts(shapes))  # multipolygons in collections, too
+    return owned_parts(shapes)[0]
+
+
+def owned_parts(shapes: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+    """Return the same, and the number of the shape that each belongs to."""
+    pieces, owner = shapely.get_parts(shapes, return_index=True)
+    parts, piece = shapely.get_parts(pieces, return_index=True)  # multipolygons in collections, too
     areal = shapely.get_type_id(parts) == shapely.GeometryType.POLYGON
-    return np.asarray(parts[areal & ~shapely.is_empty(parts)], object)
+    areal &= ~shapely.is_empty(parts)
+    return np.asarray(parts[areal], object), owner[piece[areal]]
+
+
+def divided(shapes: NDArray[np.object_], crs: pyproj.CRS | None) -> NDArray[np.object_]:
+    """Return polygons whose edges are short enough to be straight in any other CRS."""
+    if crs is None or not crs.axis_info:
+        return shapes
+    step = REGION_STEP_M / (EARTH_RADIUS_M if crs.is_geographic else 1.0)
+    pieces = shapely.segmentize(shapes, step / crs.axis_info[0].unit_conversion_factor)
+    return np.asarray(pieces, object)
 
 
 def _ways(crs: pyproj.CRS | None, grid: GeoGrid) -> tuple[Way, Way]:
@@ -145,12 +161,3 @@ def _around(
         cut = parts_of(shapely.intersection(polygons[near], shapely.box(*beside)))
         found.append(shapely.transform(cut, lambda points, east=shift: np.add(points, (east, 0.0))))
     return np.concatenate(found)
-
-
-def _divided(shapes: NDArray[np.object_], crs: pyproj.CRS | None) -> NDArray[np.object_]:
-    """Return polygons whose edges are short enough to be straight in any other CRS."""
-    if crs is None or not crs.axis_info:
-        return shapes
-    step = REGION_STEP_M / (EARTH_RADIUS_M if crs.is_geographic else 1.0)
-    divided = shapely.segmentize(shapes, step / crs.axis_info[0].unit_conversion_factor)
-    return np.asarray(divided, object)

@@ -177,9 +177,9 @@ def read_region(path: str) -> Region:
         If there is no such file or layer, if several layers are there and none is named,
         or if a layer holds other things than polygons, or none.
     """
-    file, _, layer = path.partition(LAYER)
     try:
-        frame = pyogrio.read_dataframe(file, layer=layer or _only_layer(file), columns=[])
+        file, layer = layer_of(path)
+        frame = pyogrio.read_dataframe(file, layer=layer, columns=[])
     except (RuntimeError, ValueError, shapely.errors.ShapelyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
@@ -199,9 +199,21 @@ def read_region(path: str) -> Region:
     return Region(path, polygons, frame.crs)
 
 
-def _only_layer(file: str) -> str:
+def layer_of(path: str) -> tuple[str, str]:
+    """Return the file and the layer that ``file|layername=NAME`` means, or the only layer.
+
+    Raises
+    ------
+    InputError
+        If several layers with geometries are there and none is named, or if there is none.
+    pyogrio.errors.DataSourceError
+        If there is no such file.
+    """
+    file, _, layer = path.partition(LAYER)
+    if layer:
+        return file, layer
     layers = [str(name) for name, kind in pyogrio.list_layers(file) if kind is not None]
     if len(layers) != 1:
         named = f"; name one as {file}{LAYER}{layers[0]}" if layers else "; give polygons"
         raise InputError(f"{file} has {len(layers)} layers, {', '.join(layers)}{named}")
-    return layers[0]
+    return file, layers[0]

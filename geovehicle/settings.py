@@ -33,6 +33,8 @@ BoxesName = Literal["oriented", "horizontal"]
 """Footprints as vehicles lie, or boxes along the rows and columns around them."""
 ExportName = Literal["onnx"]
 QuantizeName = Literal["none", "int8"]
+OverlapName = Literal["each", "first"]
+"""In which zones a vehicle counts where zones overlap."""
 FormatName = Literal["itcvd", "dlr3k", "vedai", "dota", "yolo", "voc", "coco", "vectors"]
 """The formats of labelled data sets that are converted."""
 
@@ -123,6 +125,9 @@ orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
 LAYER_CHUNK = 50_000
 """Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
 faster."""
+
+DENSITY_CELLS = 1_000_000_000
+"""Most cells of a density grid: Germany in cells of 25 m.  More are a mistyped cell size."""
 
 LAYER_PIECES = 1000
 """Pieces of a layer that wait to be written together, however few their rows: each costs
@@ -631,3 +636,72 @@ class ExportSettings(Ranged):
     )
     seed: int = setting(0, "Which patches these are.", minimum=0)
     overwrite: bool = setting(False, "Replace an existing file.")
+
+
+@dataclass(frozen=True)
+class ScoreSettings(Ranged):
+    """Which vehicles of a layer count."""
+
+    score: float | None = setting(
+        None,
+        "Lowest score of a vehicle that counts, 0 to 1.  [default: all count]",
+        minimum=0.0,
+        maximum=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class CountSettings(ScoreSettings):
+    """How vehicles are counted; every field is an option of ``geovehicle count``."""
+
+    overlap: OverlapName = setting(
+        "each",
+        "Where zones overlap, a vehicle counts in each of them, or in the first alone.",
+        choices=get_args(OverlapName),
+    )
+    capacity: str | None = setting(
+        None, "Field of the zones with the vehicles that have room; adds the field occupancy."
+    )
+    by_label: bool = setting(False, "Add a field with the vehicles of each label.")
+
+
+@dataclass(frozen=True)
+class DensitySettings(ScoreSettings):
+    """How dense vehicles are; every field is an option of ``geovehicle density``."""
+
+    cell: float = setting(
+        50.0, "Side of a cell, or width of a hexagon, in metres of the CRS.", minimum=1.0
+    )
+    """A quarter of a hectare: a full car park is several cells, and each holds some dozens."""
+    hex: bool = setting(False, "Write hexagons as polygons, in place of a raster.")
+
+
+@dataclass(frozen=True)
+class CompareSettings(ScoreSettings):
+    """How two layers are compared; every field is an option of ``geovehicle compare``."""
+
+    iou: float = setting(
+        PAPER.evaluation_iou,
+        "Vehicles whose outlines have at least this IoU are one that stayed: as in evaluations.",
+        minimum=0.0,
+        maximum=1.0,
+        open_minimum=True,
+    )
+
+
+@dataclass(frozen=True)
+class FilterSettings(ScoreSettings):
+    """Which vehicles stay; every field is an option of ``geovehicle filter``."""
+
+    min_length: float | None = setting(None, "Shortest vehicle that stays, metres.", minimum=0.0)
+    max_length: float | None = setting(None, "Longest vehicle that stays, metres.", minimum=0.0)
+    min_width: float | None = setting(None, "Narrowest vehicle that stays, metres.", minimum=0.0)
+    max_width: float | None = setting(None, "Widest vehicle that stays, metres.", minimum=0.0)
+    label: tuple[str, ...] = setting((), "Label that stays; repeat it for several.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for side in ("length", "width"):
+            low, high = getattr(self, f"min_{side}"), getattr(self, f"max_{side}")
+            if low is not None and high is not None and low > high:
+                raise SettingsError(f"min_{side} is {low:g} and max_{side} {high:g}; exchange them")

@@ -18,14 +18,35 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-LAYER = "vehicles"
-"""Name of the layer where the format has names."""
-
 WGS84 = "EPSG:4326"
 
 FARTHEST_LON_LAT = (360.0, 90.0)
 """Numbers beyond are no longitude and latitude, and OGR would leave them out silently.
 Longitudes beyond 180 degrees occur, and OGR knows what they mean."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a layer is made of.
+
+    Parameters
+    ----------
+    layer : str
+        Name of the layer where the format has names.
+    geometry : str
+        Type of its geometries, as OGR calls it.
+    ours : tuple of str, optional
+        Fields that are compared when the file is read back: what other software wrote may
+        come back in another form.  All by default.
+    """
+
+    layer: str = "vehicles"
+    geometry: str = "Polygon"
+    ours: tuple[str, ...] | None = None
+
+
+VEHICLES = Kind()
+"""What is detected."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,8 @@ class Format:
         Largest file, bytes; 0 where there is no limit.
     appends : bool
         Whether the driver adds rows to a file just as it has written the first ones.
+    named : bool
+        Whether a file's layers have names of their own.
     """
 
     driver: str
@@ -66,9 +89,10 @@ class Format:
     text: int = 0
     file_size: int = 0
     appends: bool = True
+    named: bool = False
 
 
-_GEOPACKAGE = Format("GPKG", {"layer": LAYER}, locks=("-wal", "-journal"))
+_GEOPACKAGE = Format("GPKG", locks=("-wal", "-journal"), named=True)
 _SHAPEFILE = Format(
     "ESRI Shapefile",
     {"encoding": "UTF-8"},
@@ -131,7 +155,7 @@ def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     """Return the layer in longitude and latitude, which GeoJSON demands."""
     if frame.crs is None:
         raise OutputError(
-            f"{path} has to be in WGS 84 but the raster has no CRS; write a .gpkg instead"
+            f"{path} has to be in WGS 84 but the layer has no CRS; write a .gpkg instead"
         )
     try:
         geographic = reproject(frame, WGS84)
@@ -161,7 +185,7 @@ def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, path: Path) -> None:
         )
     if chosen.text and any(_longest(frame[name]) > chosen.text for name in _texts(frame)):
         raise OutputError(
-            f"{path} holds texts of {chosen.text} bytes at most, a raster's name is longer;"
+            f"{path} holds texts of {chosen.text} bytes at most, some are longer;"
             " write a .gpkg instead"
         )
 

@@ -21,7 +21,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from geovehicle.errors import OutputError
-from geovehicle.export.formats import fit, format_of
+from geovehicle.export.formats import VEHICLES, fit, format_of
 from geovehicle.files import check_writable, replacing
 from geovehicle.settings import LAYER_CHUNK, LAYER_PIECES
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-    from geovehicle.export.formats import Format
+    from geovehicle.export.formats import Kind
 
 FEATURES = b'"features": [\n'
 END = b"\n]\n}\n"
@@ -78,7 +78,9 @@ def check_layer(frame: gpd.GeoDataFrame, path: Path) -> None:
     fit(frame, path)
 
 
-def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
+def write(
+    frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False, kind: Kind = VEHICLES
+) -> None:
     """Write a layer to a file.
 
     Parameters
@@ -94,6 +96,8 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
     overwrite : bool
         Whether an existing file may be replaced, all layers in it included.  It
         stays as it is until the new one is complete.
+    kind : Kind
+        What the layer is made of.
 
     Raises
     ------
@@ -101,7 +105,7 @@ def write(frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False) -> None:
         Where :func:`check_target` raises it, where the format cannot hold the
         layer, or where writing fails.
     """
-    with LayerWriter(path, overwrite) as writer:
+    with LayerWriter(path, overwrite, kind) as writer:
         writer.add(frame)
 
 
@@ -123,6 +127,8 @@ class LayerWriter:
         The output; its suffix says the format, in upper or lower case.
     overwrite : bool
         Whether an existing file may be replaced.
+    kind : Kind
+        What the layer is made of.
 
     Attributes
     ----------
@@ -136,8 +142,9 @@ class LayerWriter:
         one piece without rows, for its fields and its CRS.
     """
 
-    def __init__(self, path: Path, overwrite: bool = False) -> None:
+    def __init__(self, path: Path, overwrite: bool = False, kind: Kind = VEHICLES) -> None:
         self.path = Path(path)
+        self.kind = kind
         self.rows = 0
         self._placed = 0
         self._overwrite = overwrite
@@ -205,20 +212,43 @@ class LayerWriter:
         frame = fit(pd.concat(self._waiting, ignore_index=True), self.path)
         self._waiting = []
         if not self._written:
-            _write(frame, self._file, self._format)
+            self._write_to(self._file, frame)
         elif self._format.appends:
-            _write(frame, self._file, self._format, append=True)
+            self._write_to(self._file, frame, append=True)
         else:
             part = self._file.with_suffix(".part")
-            _write(frame, part, self._format)
-            _join(self._file, part)
-        self._written.append(_Written.of(frame))
+            self._write_to(part, frame)
+            if not _join(self._file, part):
+                raise OutputError(
+                    f"cannot write {self.path}: this GDAL lays GeoJSON out in an unknown way;"
+                    " write a .gpkg instead"
+                )
+        self._written.append(_Written.of(frame, self.kind.ours))
         self._placed = self.rows
         limit = self._format.file_size
         if limit and max(file.stat().st_size for file in self._file.parent.iterdir()) > limit:
             raise OutputError(
                 f"{self.path} passes 2 GB with its first {self.rows} vehicles;"
                 " write a .gpkg instead"
+            )
+
+    def _write_to(self, path: Path, frame: gpd.GeoDataFrame, append: bool = False) -> None:
+        options = dict(self._format.options)
+        if self._format.named:
+            options["layer"] = self.kind.layer
+        with warnings.catch_warnings():
+            # a raster without CRS gives a layer without CRS
+            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+            # Shapefiles have no times
+            warnings.filterwarnings("ignore", ".* created as String field", RuntimeWarning)
+            pyogrio.write_dataframe(
+                frame,
+                path,
+                driver=self._format.driver,
+                geometry_type=self.kind.geometry,
+                promote_to_multi=self.kind.geometry.startswith("Multi"),
+                append=append,
+                **options,
             )
 
     def _is_complete(self) -> bool:
@@ -237,55 +267,58 @@ class LayerWriter:
 
 @dataclass(frozen=True)
 class _Written:
-    """What has to come back of rows: their number, and hashes of what is not rounded."""
+    """What has to come back of rows: their number, and hashes of what is not rounded.
+
+    Rows without geometry are counted as well.
+    """
 
     rows: int
+    empty: int
     hashes: Mapping[str, int]
 
     @classmethod
-    def of(cls, frame: gpd.GeoDataFrame) -> Self:
+    def of(cls, frame: gpd.GeoDataFrame, ours: tuple[str, ...] | None = None) -> Self:
         fields = frame.drop(columns=frame.geometry.name).select_dtypes(exclude=np.floating)
-        return cls(len(frame), {name: _hash(fields[name]) for name in fields})
+        names = [name for name in fields if ours is None or name in ours]
+        hashes = {name: _hash(fields[name]) for name in names}
+        return cls(len(frame), _count_empty(frame), hashes)
 
     def is_in(self, path: Path, first: int) -> bool:
         """Tell whether they are in a file, from its row ``first``."""
         if not self.rows:
             return True
-        found = pyogrio.read_dataframe(path, skip_features=first, max_features=self.rows)
-        if len(found) != self.rows or found.geometry.isna().any():
+        found = pyogrio.read_dataframe(
+            path, columns=list(self.hashes), skip_features=first, max_features=self.rows
+        )
+        if len(found) != self.rows or _count_empty(found) != self.empty:
             return False
         return all(
             name in found and _hash(found[name]) == value for name, value in self.hashes.items()
         )
 
 
+def _count_empty(frame: gpd.GeoDataFrame) -> int:
+    """Return how many rows have no geometry, or one without points."""
+    return int((frame.geometry.isna() | frame.geometry.is_empty).sum())
+
+
 def _hash(column: pd.Series[Any]) -> int:
     return hash(tuple(column.tolist()))
 
 
-def _write(frame: gpd.GeoDataFrame, path: Path, chosen: Format, append: bool = False) -> None:
-    with warnings.catch_warnings():
-        # a raster without CRS gives a layer without CRS
-        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-        pyogrio.write_dataframe(
-            frame,
-            path,
-            driver=chosen.driver,
-            geometry_type="Polygon",
-            append=append,
-            **chosen.options,
-        )
-
-
-def _join(whole: Path, part: Path) -> None:
+def _join(whole: Path, part: Path) -> bool:
     """Move the features of one GeoJSON file, at least one, to the end of another.
 
+    Returns whether both are laid out as expected; if not, they stay as they are.
     The driver would lay those that it adds to a file out differently.
     """
     with part.open("rb") as source, whole.open("r+b") as stream:
-        while source.readline() not in (FEATURES, b""):
-            pass
+        begins = any(line == FEATURES for line in iter(source.readline, b""))
+        stream.seek(-len(END), os.SEEK_END)
+        if not begins or stream.read() != END:
+            return False
         stream.seek(-len(END), os.SEEK_END)
         stream.write(b",\n")
         shutil.copyfileobj(source, stream)
     part.unlink()
+    return True

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyproj
 import pytest
 from affine import Affine
 from geopandas.testing import assert_geodataframe_equal
@@ -75,6 +76,39 @@ def test_a_footprint_is_drawn_and_measured_as_it_lies():
     assert frame["label"].tolist() == ["bus"] * 4
     assert frame.area.tolist() == pytest.approx([4.5 * 1.8] * 4)
     assert frame.exterior.is_ccw.all()
+
+
+@pytest.mark.parametrize("heading", [0.0, 30.0, 90.0, 135.0])
+@pytest.mark.parametrize(
+    ("epsg", "lon", "lat", "pixel"),
+    [
+        (3857, 24.9, 60.0, 0.2),
+        (32635, 24.9, 60.0, 0.1),
+        (4326, 24.9, 60.0, 1e-6),
+        (2263, -74.0, 40.7, 0.3),
+    ],
+)
+def test_a_car_of_4_6_metres_on_the_ground_measures_as_much_in_any_crs(
+    epsg: int, lon: float, lat: float, pixel: float, heading: float
+) -> None:
+    geod = pyproj.Geod(ellps="WGS84")
+    half, angle = np.hypot(2.3, 0.9), np.degrees(np.arctan2(0.9, 2.3))
+    directions = heading + np.array([-angle, angle, 180 - angle, 180 + angle])
+    ground = geod.fwd([lon] * 4, [lat] * 4, directions, [half] * 4)[:2]
+    way = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
+    x, y = np.array(way.transform(*ground))
+    scene = GeoGrid(
+        1000,
+        1000,
+        Affine(pixel, 0, x.mean() - 500 * pixel, 0, -pixel, y.mean() + 500 * pixel),
+        CRS.from_epsg(epsg),
+    )
+    a, _, left, _, e, top = scene.transform[:6]
+    corners = np.stack([(x - left) / a, (y - top) / e], axis=-1)[None]
+    car = Detections(boxes_of(corners), np.ones(1), np.zeros(1), corners)
+    (row,) = to_frame(car, scene, "s", CLASSES).itertuples()
+    assert row.length_m == pytest.approx(4.6, rel=0.02)
+    assert row.width_m == pytest.approx(1.8, rel=0.02)
 
 
 def test_a_horizontal_box_tells_neither_length_nor_direction():

@@ -178,6 +178,21 @@ def test_geojson_coordinates_are_precise_to_a_millimetre(tmp_path):
     assert 0 < error < 0.6e-8  # degrees: half of 1.1 mm
 
 
+@pytest.mark.parametrize("name", ["FEATURES", "END"])
+def test_geojson_of_a_layout_that_is_not_known_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("geovehicle.export.writers.LAYER_CHUNK", 1)
+    monkeypatch.setattr(f"geovehicle.export.writers.{name}", b"another\n")
+
+    def write_pieces() -> None:
+        with LayerWriter(tmp_path / "out.geojson") as writer:
+            writer.append(layer())
+            writer.append(layer())
+
+    with pytest.raises(OutputError, match=r"out\.geojson: this GDAL lays .*; write a \.gpkg"):
+        write_pieces()
+    assert not list(tmp_path.iterdir())
+
+
 def test_geojson_without_a_crs_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"has no CRS; write a \.gpkg"):
         write(layer(crs=None), tmp_path / "out.geojson")

@@ -1,0 +1,228 @@
+"""What has changed between two layers: which vehicles arrived, left or stayed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj.exceptions import ProjError
+
+from geovehicle.analysis.layers import POLYGON, of_dimensions, reaching, refuse_doubles
+from geovehicle.analysis.places import centres, holding, no_way, same_plane, shapes_of
+from geovehicle.export.frame import reproject
+from geovehicle.footprints import footprint_iou
+from geovehicle.matching import Overlaps
+from geovehicle.settings import CompareSettings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ARRIVED, LEFT, STAYED = "arrived", "left", "stayed"
+
+ADDED = ("change", "iou", "before_id", "after_id")
+"""Fields that a comparison adds to those of the vehicles."""
+
+IOU_DECIMALS = 4
+
+QUADRANGLE = 5
+"""Points of its ring, which ends where it began."""
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """The vehicles of two layers, each once.
+
+    Attributes
+    ----------
+    vehicles : geopandas.GeoDataFrame
+        Those of the second layer in their order, then those of the first that left; in the
+        first one's CRS.  ``change`` says what became of them; ``iou`` is how much both
+        outlines of one that stayed overlap, nan of others; ``before_id`` and ``after_id``
+        are its ``id`` in the layers, or its row, counted from 1; 0 where it is not there.
+    """
+
+    vehicles: gpd.GeoDataFrame
+
+    def number(self, change: str) -> int:
+        """Return how many arrived, left or stayed."""
+        return int((self.vehicles["change"] == change).sum())
+
+    @property
+    def before(self) -> int:
+        """Vehicles of the first layer."""
+        return self.number(LEFT) + self.number(STAYED)
+
+    @property
+    def after(self) -> int:
+        """Vehicles of the second layer."""
+        return self.number(ARRIVED) + self.number(STAYED)
+
+    def by_zone(self, zones: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+        """Count changes in zones.
+
+        A vehicle that stayed stands where the second layer shows it, so that in each zone
+        ``before`` is ``left`` and ``stayed``, and ``after`` is ``arrived`` and ``stayed``.
+
+        Parameters
+        ----------
+        zones : geopandas.GeoDataFrame
+            Polygons in any CRS; where they overlap, a vehicle counts in each.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            The zones with their own fields and these five.
+
+        Raises
+        ------
+        InputError
+            If the zones have one of these fields already.
+        GeoreferenceError
+            If the layers cannot be laid upon each other.
+        """
+        zone, vehicle = holding(centres(self.vehicles, zones.crs), shapes_of(zones))
+        change = self.vehicles["change"].to_numpy(object)[vehicle]
+        counts = {
+            kind: np.bincount(zone[change == kind], minlength=len(zones))
+            for kind in (ARRIVED, LEFT, STAYED)
+        }
+        totals = {
+            "before": counts[LEFT] + counts[STAYED],
+            "after": counts[ARRIVED] + counts[STAYED],
+        }
+        refuse_doubles(zones, [*totals, *counts], "the zones")
+        return zones.assign(**totals, **counts)
+
+
+def compare(
+    before: gpd.GeoDataFrame,
+    after: gpd.GeoDataFrame,
+    settings: CompareSettings = CompareSettings(),  # noqa: B008 - it is frozen
+) -> Changes:
+    """Compare the vehicles of two layers of the same ground.
+
+    A vehicle stayed where outlines of both layers overlap: by at least ``settings.iou``, each
+    with one other at most, the pair of the highest IoU first.  So another car on the same
+    spot stayed as well.
+
+    Parameters
+    ----------
+    before, after : geopandas.GeoDataFrame
+        Polygons, see :func:`~geovehicle.analysis.layers.read_vehicles`, in any CRS.
+    settings : CompareSettings
+        How much they have to overlap, and which vehicles count.
+
+    Returns
+    -------
+    Changes
+
+    Raises
+    ------
+    InputError
+        If a field that is needed is missing, if one that is added is there already, or if
+        the vehicles are no polygons.
+    GeoreferenceError
+        If the layers cannot be laid upon each other.
+    """
+    before, after = (
+        _polygons(reaching(frame, settings.score, name), name)
+        for frame, name in ((before, "the vehicles before"), (after, "the vehicles after"))
+    )
+    after = _in_plane_of(before, after)
+    pairs, ious = _overlaps(before, after)
+    pairs, ious = pairs[:, ious >= settings.iou], ious[ious >= settings.iou]
+    stayed = one_to_one(pairs, ious)
+    return Changes(_merged(before, after, pairs[:, stayed], ious[stayed]))
+
+
+def one_to_one(pairs: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which pairs, (2, M), stay if each number stays once: the highest weight first.
+
+    Of equal weights that pair comes first whose numbers are lower.  The result are positions
+    in ascending order.
+    """
+    turns = np.lexsort((pairs[1], pairs[0], -weights))
+    free = [np.ones(side.max(initial=-1) + 1, bool).tolist() for side in pairs]
+    taken = []
+    for position, one, other in zip(turns.tolist(), *pairs[:, turns].tolist(), strict=True):
+        if free[0][one] and free[1][other]:
+            free[0][one] = free[1][other] = False
+            taken.append(position)
+    return np.sort(np.array(taken, np.intp))
+
+
+def _polygons(frame: gpd.GeoDataFrame, whose: str) -> gpd.GeoDataFrame:
+    refuse_doubles(frame, ADDED, whose)
+    return of_dimensions(frame, {POLYGON}, whose, "polygons, for only those overlap")
+
+
+def _in_plane_of(before: gpd.GeoDataFrame, after: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the second layer in the CRS of the first, its azimuths turned with it."""
+    if same_plane(before.crs, after.crs):
+        return after
+    try:
+        moved = reproject(after, before.crs)
+    except ProjError as error:
+        raise no_way(after.crs, before.crs) from error
+    if not np.isfinite(shapely.get_coordinates(moved.geometry.to_numpy())).all():
+        raise no_way(after.crs, before.crs)
+    return moved
+
+
+def _overlaps(
+    before: gpd.GeoDataFrame, after: gpd.GeoDataFrame
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the pairs of vehicles that overlap, (2, M), and their IoU, (M,)."""
+    one, other = (frame.geometry.to_numpy() for frame in (before, after))
+    if _are_quadrangles(one) and _are_quadrangles(other):
+        pairs = shapely.STRtree(other).query(one)
+        corners = [shapely.get_coordinates(side).reshape(-1, 5, 2)[:, :4] for side in (one, other)]
+        ious = footprint_iou(corners[0][pairs[0]], corners[1][pairs[1]])
+        return np.asarray(pairs), ious
+    nothing = np.empty(0, object)
+    overlaps = Overlaps.of_polygons(
+        shapely.make_valid(one), np.ones(len(one)), shapely.make_valid(other), nothing
+    )
+    return overlaps.pairs, overlaps.ious
+
+
+def _are_quadrangles(shapes: NDArray[np.object_]) -> bool:
+    """Tell whether all are polygons of four corners, whose overlaps are quick to compute."""
+    simple = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
+    simple &= shapely.get_num_coordinates(shapes) == QUADRANGLE
+    return bool(simple.all())
+
+
+def _merged(
+    before: gpd.GeoDataFrame,
+    after: gpd.GeoDataFrame,
+    pairs: NDArray[np.intp],
+    ious: NDArray[np.float64],
+) -> gpd.GeoDataFrame:
+    """Return all vehicles as one layer, those that stayed once."""
+    gone = np.ones(len(before), bool)
+    gone[pairs[0]] = False
+    change = np.full(len(after) + gone.sum(), LEFT, object)
+    change[: len(after)] = ARRIVED
+    change[pairs[1]] = STAYED
+    iou = np.full(len(change), np.nan)
+    iou[pairs[1]] = np.round(ious, IOU_DECIMALS)
+    ids = np.zeros((2, len(change)), np.int64)
+    ids[0, pairs[1]] = _ids(before)[pairs[0]]
+    ids[0, len(after) :] = _ids(before)[gone]
+    ids[1, : len(after)] = _ids(after)
+    parts = [part for part in (after, before[gone]) if len(part)] or [after]
+    frame = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=before.crs)
+    values = (change.astype(str), iou, *ids)
+    return frame.assign(id=np.arange(1, len(frame) + 1), **dict(zip(ADDED, values, strict=True)))
+
+
+def _ids(frame: gpd.GeoDataFrame) -> NDArray[np.int64]:
+    """Return the field id where it holds whole numbers, or else the rows from 1."""
+    if "id" in frame and frame["id"].dtype.kind in "iu":
+        return np.asarray(frame["id"], np.int64)
+    return np.arange(1, len(frame) + 1)
