@@ -30,6 +30,8 @@ from geovehicle.files import replacing
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.settings import SEAM_BAND_M, DetectSettings
 
+from processes import peak_mb
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -150,14 +152,14 @@ def _by_patch(
 
 def merged(search: Search, parts: Sequence[Detections]) -> Iterator[Detections]:
     """Yield the vehicles of a scene, row of blocks by row of blocks."""
-    rule, size = search.rule, (search.width, search.height)
+    rule, size, plan = search.rule, (search.width, search.height), search.plan()
 
     def strip(row: Sequence[Block]) -> Iterator[Views]:
         for block in row:
             for number, window in enumerate(block.windows, block.first):
                 yield rule.views(window, number, parts[number], size)
 
-    for views in search.settle(strip(row) for row in search.plan().rows):
+    for views in search.settle((strip(row) for row in plan.rows), plan):
         yield views.detections
 
 
@@ -170,15 +172,8 @@ def measured(count: int) -> Row:
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     exact = bool(np.array_equal(np.sort(np.concatenate(found)), np.arange(count)))
     detections = sum(map(len, parts))
-    return Row(
-        count, detections, len(parts), round(seconds, 3), round(busy, 3), round(_peak_mb()), exact
-    )
-
-
-def _peak_mb() -> float:
-    """Return the peak of this process's resident memory in megabytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    peak = round(peak_mb(resource.RUSAGE_SELF))
+    return Row(count, detections, len(parts), round(seconds, 3), round(busy, 3), peak, exact)
 
 
 def apart(count: int) -> Row:

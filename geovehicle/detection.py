@@ -13,7 +13,7 @@ from geovehicle.detections import Detections
 from geovehicle.engines import run_all
 from geovehicle.engines.tasks import BlockTask, pack
 from geovehicle.export.frame import concatenate
-from geovehicle.export.writers import LayerWriter, check_layer
+from geovehicle.export.writers import LayerWriter, check_layer, check_target
 from geovehicle.files import sweep
 from geovehicle.jobs import Job, Memory, Store, prepare
 from geovehicle.journal import open_journal
@@ -48,7 +48,8 @@ class Scene:
     pixels : int
         Scene pixels that were searched, valid or not.
     area : float
-        Square metres on the ground that were searched: the valid pixels.
+        Square metres on the ground that were searched: the valid pixels of all blocks that
+        the user's area touches, which may reach beyond it.
     stretch : Stretch or None
         How the raster's values became 8 bits; None where they were.
     """
@@ -247,13 +248,16 @@ def detect_to(
     RasterError
         If a raster is damaged.
     OutputError
-        If the layer or the journal cannot be written.
+        If the layer or the journal cannot be written, or the format cannot hold what lies
+        on the rasters' ground; told before the search where it can be known.
     """
     start = time.monotonic()
     watcher = watcher or _Nobody()
-    check_layer(job.empty, target.path)
+    check_target(target.path, target.overwrite)
+    check_layer(job.extents, target.path)
     with open_journal(target.path, job.fingerprint(), target.resume) as journal:
-        sweep(Path(os.path.realpath(target.path)).parent)  # what a killed run left there
+        file = Path(os.path.realpath(target.path))
+        sweep(file.parent, file.name)  # what a killed run left there
         watcher.on_journal(journal.state, journal.resumed)
         _search(job, journal, engine or EngineSettings(), watcher.on_pixels)
         counts = [0] * len(job.sheets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -274,6 +275,7 @@ def predict(
         If an image cannot be read.
     """
     found = []
+    settings = replace(settings, block=math.isqrt(settings.batch - 1) + 1)  # one holds a batch
     for done, image in enumerate(images, start=1):
         width, height = (max(1, round(n * image.gsd / gsd)) for n in (image.width, image.height))
         picture = Image.fromarray(image.read()).resize((width, height), Image.Resampling.BICUBIC)

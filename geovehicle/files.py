@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import glob
 import os
-import platform
 import re
 import shutil
 from contextlib import contextmanager, suppress
@@ -16,11 +16,8 @@ from geovehicle.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-HOST = re.sub(r"\W", "_", platform.node())
-"""Part of the names of temporary folders: a process number means nothing elsewhere."""
-
-TEMPORARY = re.compile(rf"\.geovehicle-(\d{{1,9}})-{HOST}-[a-z0-9_]{{8}}")
-"""Names of temporary folders of this machine, with the number of their process."""
+TEMPORARY = re.compile(r"\..+\.geovehicle-[a-z0-9_]{8}")
+"""Names of temporary folders: that of the target, and what tells them apart."""
 
 ASIDE = ".replaced"
 """Where older files lie in a temporary folder while their successors take their place."""
@@ -191,45 +188,34 @@ def flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary folders that processes of this machine left when they were killed.
+def sweep(folder: Path, target: str | None = None) -> None:
+    """Remove the temporary folders that processes left when they were killed.
 
-    Nothing but those of :func:`replacing` and :func:`replacing_folder`, whose process
-    is no more.  One that holds the only copy of an older file stays.
+    Nothing but those of :func:`replacing` and :func:`replacing_folder`.  One that holds
+    the only copy of an older file stays.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where to look, and no deeper.  This process must not be writing there itself.
+        Where to look, and no deeper.
+    target : str, optional
+        The name of the file in that folder whose temporary folders are removed; without it,
+        those of all.  Nobody may be writing it, here or on another machine.
     """
-    for left in folder.glob(".geovehicle-*"):
-        name = TEMPORARY.fullmatch(left.name)
-        if name is None or left.is_symlink() or _is_another_alive(int(name[1])):
+    name = "*" if target is None else glob.escape(target)
+    for left in folder.glob(f".{name}.geovehicle-*"):
+        if left.is_symlink() or not TEMPORARY.fullmatch(left.name):
             continue
-        if not any((left / ASIDE).glob("*")):
+        if left.is_dir() and not any((left / ASIDE).glob("*")):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _is_another_alive(pid: int) -> bool:
-    if pid == os.getpid():
-        return False
-    if os.name != "posix":
-        return True  # elsewhere the question would end the process
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is somebody else's
-    return True
 
 
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Yield a temporary folder on the file system of ``path``, links followed."""
-    parent = Path(os.path.realpath(path)).parent
-    prefix = f".geovehicle-{os.getpid()}-{HOST}-"
-    with TemporaryDirectory(prefix=prefix, dir=parent, ignore_cleanup_errors=True) as folder:
+    target = Path(os.path.realpath(path))
+    prefix = f".{target.name}.geovehicle-"
+    with TemporaryDirectory(prefix=prefix, dir=target.parent, ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 

@@ -7,6 +7,9 @@ the job's own order, so every engine leads to the same layer.
 
 from __future__ import annotations
 
+import math
+import os
+from collections import defaultdict
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -19,9 +22,10 @@ from geovehicle import __version__
 from geovehicle.detections import Detections
 from geovehicle.engines.detectors import load_detector
 from geovehicle.engines.scene import Search
-from geovehicle.engines.tasks import BlockTask, RasterRef, WeightsRef, unpack
-from geovehicle.errors import SettingsError
-from geovehicle.export.frame import in_crs, to_frame
+from geovehicle.engines.tasks import BlockTask, RasterRef, WeightsRef, unpack, unpack_searched
+from geovehicle.errors import GeoreferenceError, SettingsError
+from geovehicle.export.frame import concatenate, in_crs, to_frame
+from geovehicle.raster.inputs import without_secrets
 from geovehicle.regions import EVERYWHERE, Whereabouts
 from geovehicle.settings import SEAM_BOX_IOU, SEAM_FOOTPRINT_IOU
 from geovehicle.sheets import SheetOverlaps
@@ -36,13 +40,10 @@ if TYPE_CHECKING:
     from geovehicle.blocks import Block, ScenePlan
     from geovehicle.engines.detectors import LoadedDetector
     from geovehicle.georeference import GeoGrid
-    from geovehicle.raster.rasterio_source import RasterioSource
+    from geovehicle.journal import Key
     from geovehicle.regions import PixelArea
     from geovehicle.seams import Views
     from geovehicle.settings import DetectSettings
-
-Key = tuple[int, int]
-"""The numbers of a raster and of a block."""
 
 
 class Store(Protocol):
@@ -62,21 +63,20 @@ class Memory:
     """A store that lasts as long as the object."""
 
     def __init__(self) -> None:
-        self._kept: dict[Key, bytes] = {}
+        self._kept: defaultdict[int, dict[int, bytes]] = defaultdict(dict)
 
     def done(self) -> frozenset[Key]:
         """Return the blocks that are kept."""
-        return frozenset(self._kept)
+        return frozenset((raster, block) for raster in self._kept for block in self._kept[raster])
 
     def add(self, key: Key, payload: bytes) -> None:
         """Keep a block."""
-        self._kept[key] = payload
+        raster, block = key
+        self._kept[raster][block] = payload
 
     def payloads(self, raster: int) -> Iterator[tuple[int, bytes]]:
         """Return the blocks of a raster in their order."""
-        for key in sorted(self._kept):
-            if key[0] == raster:
-                yield key[1], self._kept[key]
+        yield from sorted(self._kept[raster].items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +100,8 @@ class Sheet:
         Those that are searched: where there may be imagery, and where the user looks.
     area : PixelArea
         Where the user looks.
+    files : tuple of str
+        What the raster is made of, see :attr:`RasterioSource.files`.
     """
 
     number: int
@@ -111,6 +113,7 @@ class Sheet:
     plan: ScenePlan
     blocks: tuple[Block, ...]
     area: PixelArea
+    files: tuple[str, ...]
 
     @property
     def pixels(self) -> int:
@@ -130,23 +133,11 @@ class Chunk:
         N of them, in scene pixels.
     frame : GeoDataFrame
         The same as rows of the layer, in the job's CRS.
-    whole : ndarray of bool, shape (N,)
-        Whether each lies clear of the edge of the imagery.
     """
 
     sheet: int
     detections: Detections
     frame: gpd.GeoDataFrame
-    whole: NDArray[np.bool_]
-
-    def filter(self, kept: NDArray[np.bool_]) -> Chunk:
-        """Take the vehicles that a mask selects."""
-        return replace(
-            self,
-            detections=self.detections.filter(kept),
-            frame=self.frame[kept],
-            whole=self.whole[kept],
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,18 +148,23 @@ class Job:
     ----------
     sheets : tuple of Sheet
         The rasters in the order given.
-    detector : VehicleDetector or HogSvmDetector
+    detector : VehicleDetector, HogSvmDetector or OnnxDetector
     weights : WeightsRef
     settings : DetectSettings
-    empty : GeoDataFrame
-        The layer's fields and CRS, without rows.
+    extents : GeoDataFrame
+        The ground of each raster as a row, with the layer's fields and in its CRS.
     """
 
     sheets: tuple[Sheet, ...]
     detector: LoadedDetector
     weights: WeightsRef
     settings: DetectSettings
-    empty: gpd.GeoDataFrame
+    extents: gpd.GeoDataFrame
+
+    @property
+    def empty(self) -> gpd.GeoDataFrame:
+        """The layer's fields and CRS, without rows."""
+        return self.extents.iloc[:0]
 
     @property
     def pixels(self) -> int:
@@ -183,16 +179,20 @@ class Job:
 
     def fingerprint(self) -> dict[str, Any]:
         """Return what decides the result, as JSON can hold it: two jobs of one are the same."""
+        settings = asdict(self.settings)
+        for asked in ("device", "precision"):  # what came of them is the detector's arithmetic
+            del settings[asked]
         return {
             "version": __version__,
             "weights": self.weights.sha256,
-            "settings": asdict(self.settings),
+            "arithmetic": self.detector.arithmetic,
+            "settings": settings,
             "rasters": [_identity(sheet) for sheet in self.sheets],
         }
 
     def searched(self, store: Store, sheet: int) -> int:
         """Return the valid pixels of a raster that were searched."""
-        return sum(unpack(payload).searched for _, payload in store.payloads(sheet))
+        return sum(unpack_searched(payload) for _, payload in store.payloads(sheet))
 
     def layers(self, store: Store) -> Iterator[Chunk]:
         """Yield the job's vehicles in the order of the layer, each once.
@@ -202,48 +202,42 @@ class Job:
         doubles = self._doubles(store)
         for sheet in self.sheets:
             first = 0
-            for chunk in self._chunks(store, sheet):
-                kept = np.ones(len(chunk.frame), bool)
-                dropped = doubles.get(sheet.number, np.empty(0, np.intp)) - first
-                kept[dropped[(dropped >= 0) & (dropped < len(kept))]] = False
-                first += len(kept)
-                yield chunk.filter(kept)
+            dropped = doubles.get(sheet.number, np.empty(0, np.intp))
+            for views in _settled(store, sheet):
+                rows = np.arange(first, first + len(views))
+                first += len(views)
+                # by the view that stands for a vehicle: a part's centre lies elsewhere
+                kept = sheet.area.keeps(_centres(views)) & ~np.isin(rows, dropped)
+                yield self._chunk(sheet, views.detections.filter(kept))
+
+    def _chunk(self, sheet: Sheet, found: Detections) -> Chunk:
+        frame = to_frame(found, sheet.grid, sheet.name, self.detector.labels, self.settings.boxes)
+        return Chunk(sheet.number, found, in_crs(frame, self.extents.crs))
 
     def _doubles(self, store: Store) -> dict[int, NDArray[np.intp]]:
         """Return the rows of each raster that a vehicle of another one stands for."""
-        extents = [_extent(sheet.grid, self.empty) for sheet in self.sheets]
-        overlaps, iou = SheetOverlaps(extents), SEAM_BOX_IOU
+        overlaps, iou = SheetOverlaps(self.extents.geometry.to_numpy()), SEAM_BOX_IOU
         for sheet in self.sheets:
             if not overlaps.overlaps(sheet.number):
                 continue
             first = 0
-            for chunk in self._chunks(store, sheet):
-                if chunk.detections.footprints is not None:
+            for views in _settled(store, sheet):
+                if views.detections.footprints is not None:
                     iou = SEAM_FOOTPRINT_IOU
-                footprints = self._footprints(sheet, chunk.detections)
+                footprints = self._footprints(sheet, views.detections)
                 rows = np.flatnonzero(overlaps.concerned(sheet.number, footprints))
-                scores = chunk.detections.scores[rows]
-                clearance = np.where(chunk.whole[rows], np.inf, 0.0)
+                scores = views.detections.scores[rows]
+                clearance = np.where(views.whole[rows], np.inf, 0.0)
                 overlaps.add(sheet.number, first + rows, footprints[rows], scores, clearance)
-                first += len(chunk.frame)
+                first += len(views)
         return overlaps.doubles(iou)
 
     def _footprints(self, sheet: Sheet, found: Detections) -> NDArray[np.float64]:
         """Return the corners of vehicles as they lie, (N, 4, 2), in the job's CRS."""
         frame = to_frame(found, sheet.grid, sheet.name, self.detector.labels)
-        placed = in_crs(frame, self.empty.crs).geometry.to_numpy()
+        placed = in_crs(frame, self.extents.crs).geometry.to_numpy()
         points = np.asarray(shapely.get_coordinates(placed), np.float64)
         return points.reshape(-1, 5, 2)[:, :4]
-
-    def _chunks(self, store: Store, sheet: Sheet) -> Iterator[Chunk]:
-        """Yield the vehicles of a raster, row of blocks by row of blocks."""
-        for views in sheet.search.settle(_strips(store, sheet)):
-            centres = views.detections.outlines.mean(axis=1)
-            views = views.filter(sheet.area.keeps(centres))
-            frame = to_frame(
-                views.detections, sheet.grid, sheet.name, self.detector.labels, self.settings.boxes
-            )
-            yield Chunk(sheet.number, views.detections, in_crs(frame, self.empty.crs), views.whole)
 
 
 def prepare(
@@ -275,43 +269,46 @@ def prepare(
     """
     if not rasters:
         raise SettingsError("no raster is given; name at least one")
+    if settings.batch > settings.block**2:
+        side = math.isqrt(settings.batch - 1) + 1
+        raise SettingsError(
+            f"a block has too few patches for a batch of {settings.batch};"
+            f" add --block {side}, or lower --batch"
+        )
     reference = WeightsRef.of(_absolute(weights))
     detector = load_detector(weights, settings)
-    sheets: list[Sheet] = []
-    for number, raster in enumerate(rasters):
-        one = RasterRef(_absolute(raster), detector.info.gsd, settings.gsd, settings.bands)
-        with one.open() as source:
-            sheets.append(_sheet(number, one, source, settings, where))
-    empty = [
-        to_frame(Detections.empty(), sheet.grid, sheet.name, detector.labels) for sheet in sheets
+    references = [
+        RasterRef(_absolute(raster), detector.info.gsd, settings.gsd, settings.bands)
+        for raster in rasters
     ]
-    for frame in empty:
-        in_crs(frame, empty[0].crs)
-    return Job(tuple(sheets), detector, reference, settings, empty[0])
-
-
-def _sheet(
-    number: int,
-    raster: RasterRef,
-    source: RasterioSource,
-    settings: DetectSettings,
-    where: Whereabouts,
-) -> Sheet:
-    grid, area = source.grid, where.on(source.grid)
-    search = Search(grid.width, grid.height, raster.gsd, settings)
-    plan = search.plan()
-    blocks = tuple(
-        block
-        for block in plan.blocks
-        if area.touches(_bounds(block)) and source.may_hold_data(_bounds(block))
+    sheets = tuple(
+        _sheet(number, raster, settings, where) for number, raster in enumerate(references)
     )
-    raster = replace(raster, stretch=source.stretch)
-    return Sheet(number, source.name, raster, grid, source.gsd, search, plan, blocks, area)
+    return Job(sheets, detector, reference, settings, _extents(sheets, detector.labels))
+
+
+def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Whereabouts) -> Sheet:
+    with raster.open() as source:
+        grid, area = source.grid, where.on(source.grid)
+        search = Search(grid.width, grid.height, raster.gsd, settings)
+        plan = search.plan()
+        # what is read counts, not the core: of a part in the area on one sheet, that holds the
+        # whole on another, which stands for it
+        blocks = tuple(
+            block
+            for block in plan.blocks
+            if area.touches(_bounds(block)) and source.may_hold_data(_bounds(block))
+        )
+        raster, gsd = replace(raster, stretch=source.stretch), source.gsd
+        return Sheet(
+            number, source.name, raster, grid, gsd, search, plan, blocks, area, source.files
+        )
 
 
 def _absolute(path: str | PathLike[str]) -> str:
     """Return where a file is, whatever folder a worker runs in; other names stay as they are."""
-    return str(Path(path).absolute()) if Path(path).exists() else str(path)
+    # os.path, as Path raises for names that cannot be, such as a whole VRT
+    return str(Path(path).absolute()) if os.path.exists(path) else str(path)  # noqa: PTH110
 
 
 def _bounds(block: Block) -> tuple[int, int, int, int]:
@@ -321,12 +318,9 @@ def _bounds(block: Block) -> tuple[int, int, int, int]:
 
 def _identity(sheet: Sheet) -> dict[str, Any]:
     """Return what tells a raster from another, or from itself after a change."""
-    uri = sheet.raster.uri
-    file = Path(uri).stat() if Path(uri).is_file() else None
     return {
-        "uri": uri,
-        "bytes": file and file.st_size,
-        "changed": file and file.st_mtime_ns,
+        "uri": without_secrets(sheet.raster.uri),
+        "files": [[without_secrets(file), *_state(file)] for file in sheet.files],
         "size": [sheet.grid.width, sheet.grid.height],
         "transform": list(sheet.grid.transform[:6]),
         "crs": sheet.grid.crs.to_wkt() if sheet.grid.crs else None,
@@ -336,11 +330,36 @@ def _identity(sheet: Sheet) -> dict[str, Any]:
     }
 
 
-def _extent(grid: GeoGrid, layer: gpd.GeoDataFrame) -> shapely.Polygon:
-    """Return the ground that a raster covers, in the CRS of the layer."""
-    whole = np.array([[0.0, 0.0, grid.width, grid.height]])
-    frame = to_frame(Detections(whole, np.ones(1, np.float32), np.zeros(1, int)), grid, "", ("",))
-    return in_crs(frame, layer.crs).geometry.iloc[0]
+def _state(file: str) -> tuple[int, int] | tuple[()]:
+    """Return a file's bytes and time of change; nothing where it is GDAL's own."""
+    try:
+        state = os.stat(file)  # noqa: PTH116 - as in _absolute
+    except (OSError, ValueError):
+        return ()
+    return state.st_size, state.st_mtime_ns
+
+
+def _extents(sheets: Sequence[Sheet], labels: Sequence[str]) -> gpd.GeoDataFrame:
+    """Return the ground that rasters cover, a row each, in the CRS of the first."""
+    frames: list[gpd.GeoDataFrame] = []
+    for sheet in sheets:
+        whole = np.array([[0.0, 0.0, sheet.grid.width, sheet.grid.height]])
+        found = Detections(whole, np.ones(1, np.float32), np.zeros(1, int))
+        try:
+            frame = to_frame(found, sheet.grid, sheet.name, labels)
+            frames.append(in_crs(frame, frames[0].crs) if frames else frame)
+        except GeoreferenceError as error:
+            raise GeoreferenceError(f"{sheet.name}: {error}") from error
+    return concatenate(frames)
+
+
+def _settled(store: Store, sheet: Sheet) -> Iterator[Views]:
+    """Yield the vehicles of a raster, each once, row of blocks by row of blocks."""
+    return sheet.search.settle(_strips(store, sheet), sheet.plan)
+
+
+def _centres(views: Views) -> NDArray[np.float64]:
+    return np.asarray(views.detections.outlines.mean(axis=1))
 
 
 def _strips(store: Store, sheet: Sheet) -> Iterator[list[Views]]:

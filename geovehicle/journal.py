@@ -49,8 +49,9 @@ def open_journal(target: Path, fingerprint: Mapping[str, Any], resume: bool = Tr
     Parameters
     ----------
     target : pathlib.Path
-        The output.  The journal of ``cars.gpkg`` is ``.cars.gpkg.geovehicle-journal`` in
-        its folder, links followed.
+        The output.  The journal of ``cars.gpkg`` is ``.cars.geovehicle-journal`` in its
+        folder, links followed, and so it is that of ``cars.shp``: a layer that one format
+        refuses is not searched again for another.
     fingerprint : mapping
         All that the entries depend on, in JSON's types.  Those of a job with another one
         are dropped.
@@ -69,7 +70,7 @@ def open_journal(target: Path, fingerprint: Mapping[str, Any], resume: bool = Tr
         damaged as a whole, or the file of that name was not written by geovehicle.
     """
     target = Path(os.path.realpath(target))
-    path = target.with_name(f".{target.name}.geovehicle-journal")
+    path = target.with_name(f".{target.stem}.geovehicle-journal")
     text = json.dumps(dict(fingerprint), sort_keys=True, separators=(",", ":"))
     with _told(path):
         database = _locked(path)
@@ -77,8 +78,7 @@ def open_journal(target: Path, fingerprint: Mapping[str, Any], resume: bool = Tr
             stored = database.execute("SELECT fingerprint FROM job").fetchone() if resume else None
             other = stored not in (None, (text,)) and _holds_entries(database)
             if stored != (text,):
-                database.close()
-                path.unlink()  # rather than emptied: this mends it as well, and frees the space
+                _discard(path, database)  # rather than emptied: it may be damaged
                 database = _locked(path)
                 database.execute("INSERT INTO job VALUES (?)", (text,))
             return Journal(path, database, other)
@@ -159,17 +159,16 @@ class Journal:
             yield key % BLOCKS, payload
 
     def remove(self) -> None:
-        """Close and delete the journal, for the output is in place.
+        """Delete and close the journal, for the output is in place.
 
         Raises
         ------
         OutputError
             If it cannot be deleted.
         """
-        self.close()
         flush_folder(self.path.parent)  # after a loss of power either it or the output is there
-        with _told(self.path):
-            self.path.unlink(missing_ok=True)
+        with _told(self.path), closing(self._database):
+            _discard(self.path, self._database)
 
     def close(self) -> None:
         """End the lock.  The file stays."""
@@ -210,6 +209,14 @@ def _locked(path: Path) -> sqlite3.Connection:
     return database
 
 
+def _discard(path: Path, database: sqlite3.Connection) -> None:
+    """Delete a journal, then end its lock: the other way round, another process may take it."""
+    if os.name != "posix":
+        database.close()  # elsewhere an open file cannot be deleted
+    path.unlink(missing_ok=True)
+    database.close()
+
+
 def _holds_entries(database: sqlite3.Connection) -> bool:
     return database.execute("SELECT 1 FROM entries LIMIT 1").fetchone() is not None
 
@@ -226,12 +233,15 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.ProgrammingError:
         raise
     except (sqlite3.Error, OSError) as error:
-        # the lower byte is the kind, the upper ones tell details
-        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+        kind = code & 0xFF  # the upper bytes tell details
         if kind == sqlite3.SQLITE_NOTADB:
             raise _foreign(path) from error
-        if kind == sqlite3.SQLITE_BUSY:
-            reason = "is in use: another process writes this output; let it end or write elsewhere"
+        if kind == sqlite3.SQLITE_BUSY or code == sqlite3.SQLITE_READONLY_DBMOVED:
+            reason = (
+                "is in use: another process writes this output, or one of its name in another"
+                " format; let it end or write elsewhere"
+            )
         elif kind == sqlite3.SQLITE_CORRUPT:
             reason = "is damaged; add --no-resume to start afresh"
         else:

@@ -180,8 +180,8 @@ def _joined(chosen: NDArray[np.bool_], pairs: NDArray[np.intp]) -> NDArray[np.bo
     first, second = pairs
     while True:
         grown = chosen.copy()
-        grown[first] |= chosen[second]
-        grown[second] |= grown[first]
+        np.logical_or.at(grown, first, chosen[second])  # one may be in several pairs
+        np.logical_or.at(grown, second, grown[first])
         if np.array_equal(grown, chosen):
             return chosen
         chosen = grown

@@ -84,6 +84,9 @@ TASKS_AHEAD = 3
 """Tasks for each thread of a cluster that are handed to its scheduler at once: one in work
 and one that waits keep it busy, and one more lets clusters that adapt grow."""
 
+WORKER_THREADS = 2
+"""Threads of a worker of this machine: one reads while the other has the detector."""
+
 WORKER_GRACE_SECONDS = 1.0
 """What a worker of this machine gets to end by itself, after the last task or Ctrl-C."""
 
@@ -106,8 +109,9 @@ REGION_STEP_M = 1000.0
 ONNX_OPSET = 18
 """The oldest that torch's exporter writes, so that the most runtimes read it."""
 
-ONNX_LARGEST_SIDE = 8192
-"""Longest side of a patch that an exported graph takes, pixels: 64 times the default's area."""
+ONNX_LARGEST_SIDE = 2048
+"""Longest side of a patch that an exported graph takes, pixels: the default of ``--patch``.
+The graph holds as many choices of proposals as such a patch has stripes, one after another."""
 
 CALIBRATION_SIDE = 512
 """Side of the patches that 8-bit ranges are measured on, pixels: all values of a network of
@@ -122,12 +126,12 @@ RASTER_SUFFIXES = (
 """The files of a folder that are taken for rasters, upper case as well: the formats that
 orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
 
+DENSITY_CELLS = 1_000_000_000
+"""Most cells of a density grid: Germany in cells of 25 m.  More are a mistyped cell size."""
+
 LAYER_CHUNK = 50_000
 """Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
 faster."""
-
-DENSITY_CELLS = 1_000_000_000
-"""Most cells of a density grid: Germany in cells of 25 m.  More are a mistyped cell size."""
 
 LAYER_PIECES = 1000
 """Pieces of a layer that wait to be written together, however few their rows: each costs
@@ -388,7 +392,7 @@ class DetectSettings(Ranged):
         "Patches a side of a block: what is read at once, and recorded once it is done.",
         minimum=1,
     )
-    batch: int = setting(1, "Patches that go through the detector together.", minimum=1)
+    batch: int = setting(1, "Patches of a block that go through the detector together.", minimum=1)
     device: DeviceName = setting("auto", "Where the detector runs.", choices=get_args(DeviceName))
     precision: PrecisionName = setting(
         "auto",
@@ -423,6 +427,16 @@ class EngineSettings(Ranged):
         minimum=1,
     )
     readers: int = setting(2, "Threads that read ahead of the detector.", minimum=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("scheduler", "workers"):
+            if getattr(self, name) is not None and self.engine != "dask":
+                raise SettingsError(f"{name} is of a Dask cluster; add --engine dask")
+        if self.scheduler is not None and self.workers is not None:
+            raise SettingsError(
+                "an existing scheduler has its own workers; leave out --workers or --scheduler"
+            )
 
 
 @dataclass(frozen=True)

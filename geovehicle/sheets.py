@@ -41,6 +41,7 @@ class SheetOverlaps:
         margins = SHEET_MARGIN * np.hypot(right - left, high - low)
         self._extents = shapely.buffer(list(extents), margins, join_style="mitre")
         self._tree = shapely.STRtree(self._extents)
+        self._shared: dict[int, shapely.Geometry] = {}
         self._sheets: list[NDArray[np.intp]] = []
         self._rows: list[NDArray[np.intp]] = []
         self._clearances: list[NDArray[np.float64]] = []
@@ -64,9 +65,12 @@ class SheetOverlaps:
         -------
         ndarray of bool, shape (N,)
         """
-        shared = shapely.union_all(self._extents[self._others(sheet)])
-        shapely.prepare(shared)
-        touched: NDArray[np.bool_] = shapely.intersects(shared, polygons_of(footprints))
+        if sheet not in self._shared:
+            self._shared[sheet] = shapely.union_all(self._extents[self._others(sheet)])
+            shapely.prepare(self._shared[sheet])
+        touched: NDArray[np.bool_] = shapely.intersects(
+            self._shared[sheet], polygons_of(footprints)
+        )
         return touched
 
     def add(

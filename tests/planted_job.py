@@ -1,7 +1,7 @@
 """A job over planted rectangles, for the tests in this process and as a script to be killed.
 
 ``python planted_job.py OUTPUT SECONDS RASTER...`` searches the rasters, as slowly as a
-detector that takes so many seconds a patch, and writes the layer.
+detector that takes so many seconds a patch, prints a line for each, and writes the layer.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import numpy as np
 from scipy import ndimage
 
@@ -42,6 +43,7 @@ class RedFinder:
     labels: tuple[str, ...] = ("vehicle",)
     score: float = 0.4
     nms: float = 0.2
+    arithmetic: str = "exact"
     patches: int = 0
 
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
@@ -67,7 +69,19 @@ def prepared(
     return jobs.prepare(rasters, "vehicles-10cm", settings)
 
 
+class Printer:
+    """A watcher that prints a line each time."""
+
+    def on_journal(self, state: str, blocks: int) -> None:
+        click.echo(f"{state} {blocks}")
+
+    def on_pixels(self, done: int, total: int) -> None:
+        click.echo(f"{done} {total}")
+
+    def on_chunk(self, chunk: jobs.Chunk) -> None: ...
+
+
 if __name__ == "__main__":
     output, seconds, *rasters = sys.argv[1:]
     job = prepared([Path(raster) for raster in rasters], RedFinder(float(seconds)))
-    detect_to(Target(Path(output), overwrite=True), job)
+    detect_to(Target(Path(output), overwrite=True), job, watcher=Printer())

@@ -41,6 +41,7 @@ class BrightCar:
     labels: tuple[str, ...] = ("vehicle",)
     score: float = 0.4
     nms: float = 0.2
+    arithmetic: str = "exact"
     calls: int = 0
 
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:

@@ -317,6 +317,19 @@ def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:
     np.testing.assert_allclose(boxes_of(result.footprints), [[60, 20, 100, 40]])
 
 
+def test_patches_of_an_image_go_through_the_detector_in_batches(tmp_path: Path) -> None:
+    Image.fromarray(np.full((300, 600, 3), 90, np.uint8)).save(tmp_path / "photo.png")
+    image = replace(labelled([]), path=tmp_path / "photo.png", width=600, height=300)
+    batches = []
+
+    def blind(patches):  # type: ignore[no-untyped-def]
+        batches.append(len(patches))
+        return [Detections.empty() for _ in patches]
+
+    predict([image], blind, DetectSettings(patch=256, overlap=2.0, batch=3), gsd=0.10)
+    assert max(batches) == 3
+
+
 def test_an_empty_data_set_is_told() -> None:
     with pytest.raises(DatasetError, match="no images"):
         evaluate([])

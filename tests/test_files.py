@@ -46,7 +46,7 @@ def test_the_temporary_has_the_target_s_name_in_a_hidden_folder_beside_it(tmp_pa
     with replacing(tmp_path / "out.gpkg") as temporary:
         assert temporary.name == "out.gpkg"
         assert temporary.parent.parent == tmp_path.resolve()
-        assert temporary.parent.name.startswith(f".geovehicle-{os.getpid()}-")
+        assert temporary.parent.name.startswith(".out.gpkg.geovehicle-")
         temporary.touch()
 
 
@@ -294,18 +294,23 @@ def test_what_a_killed_process_has_left_is_swept(tmp_path):
         "    new.write_bytes(b'half'); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)  # noqa: S603
-    (left,) = tmp_path.iterdir()
-    dead, pid = left.name, left.name.split("-")[1]
-    kept = {
-        dead.replace(pid, str(os.getppid())),  # which may be writing
-        dead.replace(f"{pid}-", f"{pid}-elsewhere"),  # another machine's process
-        f"{dead}.bak", f".geovehicle-{pid}", "out.bin",
-    }  # fmt: skip
-    for name in kept:
+    (left,) = (folder.name for folder in tmp_path.iterdir())
+    other = left.replace("out.bin", "other.bin")
+    kept = {f"{left}.bak", f"{left}2", ".out.bin.geovehicle-journal", "out.bin"}
+    for name in (other, *kept):
         (tmp_path / name).mkdir()
-    only_copy = dead[:-1] + ("a" if dead[-1] != "a" else "b")
+    only_copy = left[:-1] + ("a" if left[-1] != "a" else "b")
     (tmp_path / only_copy / ".replaced").mkdir(parents=True)
     (tmp_path / only_copy / ".replaced" / "old.dbf").touch()
-    (tmp_path / only_copy.replace(pid, str(os.getpid()))).mkdir()  # an earlier one's of this number
+    sweep(tmp_path, "out.bin")
+    assert names(tmp_path) == {*kept, only_copy, other}
     sweep(tmp_path)
     assert names(tmp_path) == {*kept, only_copy}
+
+
+def test_a_sweep_leaves_alone_what_is_being_written_to_other_files(tmp_path):
+    with replacing(tmp_path / "other.gpkg") as temporary:
+        temporary.touch()
+        sweep(tmp_path, "out.gpkg")
+        sweep(tmp_path, "*")
+    assert names(tmp_path) == {"other.gpkg"}

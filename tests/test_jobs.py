@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import signal
@@ -16,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 import shapely
 
 from geovehicle import jobs
 from geovehicle.detection import Target, detect_to
 from geovehicle.detections import Detections, box_iou
 from geovehicle.engines.tasks import pack
-from geovehicle.errors import OutputError, SettingsError
+from geovehicle.errors import GeoreferenceError, OutputError, SettingsError
 from geovehicle.export.frame import concatenate
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.jobs import Memory, prepare
@@ -35,6 +37,21 @@ if TYPE_CHECKING:
 SCRIPT = Path(__file__).with_name("planted_job.py")
 SIDE = 1100
 """Pixels of the scenes: 6 x 6 patches, 3 x 3 blocks."""
+
+
+def make_mosaic(path: Path, source: Path) -> Path:
+    """Write a VRT that shows one band of a raster, and return its path."""
+    with rasterio.open(source) as raster:
+        width, height, transform = raster.width, raster.height, raster.transform.to_gdal()
+    area = f'xOff="0" yOff="0" xSize="{width}" ySize="{height}"'
+    path.write_text(
+        f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}"><SRS>EPSG:28992</SRS>'
+        f"<GeoTransform>{', '.join(map(str, transform))}</GeoTransform>"
+        '<VRTRasterBand dataType="Byte" band="1"><SimpleSource>'
+        f"<SourceFilename>{source}</SourceFilename><SourceBand>1</SourceBand>"
+        f"<SrcRect {area}/><DstRect {area}/></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    return path
 
 
 @pytest.fixture
@@ -133,6 +150,10 @@ class TestOneRaster:
         with pytest.raises(SettingsError, match="no raster is given"):
             prepare([], "vehicles-10cm", DetectSettings())
 
+    def test_a_batch_that_no_block_can_fill_is_refused(self, make_raster: Any) -> None:
+        with pytest.raises(SettingsError, match="for a batch of 5; add --block 3, or lower"):
+            prepare([make_raster()], "vehicles-10cm", DetectSettings(batch=5, block=2))
+
 
 class TestWhereToLook:
     def _area(self, folder: Path, polygon: shapely.Polygon, name: str = "area.gpkg") -> str:
@@ -153,8 +174,7 @@ class TestWhereToLook:
         job, layer = self._found(planted, make_raster(pixels=paint(boxes)), where)
         inside = (boxes[:, :2] + boxes[:, 2:] <= 600).all(axis=1)
         assert centres(layer) == expected(boxes[inside])
-        assert [task.block.index for task in job.tasks()] == [0, 1, 3, 4][: len(list(job.tasks()))]
-        assert len(list(job.tasks())) < 9
+        assert [task.block.index for task in job.tasks()] == [0]
 
     def test_what_is_excluded_is_left_out(
         self, make_raster: Any, planted: Any, tmp_path: Path
@@ -187,6 +207,25 @@ class TestSheets:
         east = make_raster("east.tif", pixels=picture[:, :, 400:], origin=(130_040, 455_000))
         job = planted.prepared([west, east], planted.RedFinder())
         assert centres(layer_of(job, searched(job))) == expected(boxes)
+
+    @pytest.mark.parametrize("excluded", [False, True])
+    def test_a_part_in_the_area_does_not_stand_for_a_vehicle_outside(
+        self, make_raster: Any, planted: Any, tmp_path: Path, excluded: bool
+    ) -> None:
+        """Its centre is outside, but not that of the half that the one sheet shows."""
+        boxes = np.array([[480, 100, 530, 120], [470, 300, 490, 345]])
+        picture = paint(boxes, 1000, 500)
+        west = make_raster("west.tif", pixels=picture[:, :, :500])
+        east = make_raster("east.tif", pixels=picture[:, :, 298:], origin=(130_029.8, 455_000))
+        planted.prepared([west, east], planted.RedFinder())
+        sides = [shapely.box(130_000, 454_900, 130_049.5, 455_000)]
+        sides += [shapely.box(130_049.5, 454_900, 130_200, 455_000)]
+        gpd.GeoDataFrame(geometry=sides[excluded:][:1], crs=28992).to_file(tmp_path / "area.gpkg")
+        area = str(tmp_path / "area.gpkg")
+        where = read_whereabouts(*((None, area) if excluded else (area, None)))
+        settings = replace(planted.SETTINGS, block=1)
+        job = prepare([west, east], "vehicles-10cm", settings, where)
+        assert centres(layer_of(job, searched(job))) == expected(boxes[1:])
 
     def test_a_sheet_in_another_crs_is_the_same_ground(
         self, make_raster: Any, planted: Any
@@ -228,6 +267,18 @@ class TestSheets:
         job = planted.prepared([one, other], planted.RedFinder())
         assert len(layer_of(job, searched(job))) == 2 * len(boxes)
 
+    def test_what_does_not_go_with_the_others_is_named_before_the_work(
+        self, make_raster: Any, planted: Any
+    ) -> None:
+        good = make_raster("good.tif")
+        far = make_raster("far.tif", crs="EPSG:32631", origin=(1e9, 1e9))
+        bare = make_raster("bare.tif", crs=None)
+        settings = replace(planted.SETTINGS, gsd=0.1)
+        with pytest.raises(GeoreferenceError, match=r"^bare\.tif: "):
+            planted.prepared([good, bare], planted.RedFinder(), settings)
+        with pytest.raises(GeoreferenceError, match=r"^far\.tif: .*does not reach"):
+            planted.prepared([good, far], planted.RedFinder(), settings)
+
 
 class TestFingerprint:
     def test_the_same_job_has_the_same(self, make_raster: Any, planted: Any) -> None:
@@ -255,6 +306,48 @@ class TestFingerprint:
         after = prepare(rasters, "vehicles-10cm", settings, read_whereabouts(area, None))
         assert after.fingerprint() != before
 
+    @pytest.mark.parametrize("depth", [1, 2])
+    def test_so_does_a_source_of_a_mosaic(
+        self, make_raster: Any, planted: Any, tmp_path: Path, depth: int
+    ) -> None:
+        source = make_raster("source.tif")
+        mosaic = source
+        for level in range(depth):
+            mosaic = make_mosaic(tmp_path / f"{level}.vrt", mosaic)
+        before = planted.prepared([mosaic], planted.RedFinder()).fingerprint()
+        os.utime(source, (1, 1))
+        assert planted.prepared([mosaic], planted.RedFinder()).fingerprint() != before
+
+    def test_so_does_what_the_detector_computes_in(self, make_raster: Any, planted: Any) -> None:
+        path, finder = make_raster(), planted.RedFinder()
+        before = planted.prepared([path], finder).fingerprint()
+        asked = replace(planted.SETTINGS, device="cpu", precision="float32")
+        assert planted.prepared([path], finder, asked).fingerprint() == before
+        finder = planted.RedFinder(arithmetic="cuda bfloat16")
+        assert planted.prepared([path], finder).fingerprint() != before
+
+    def test_so_do_the_weights(self, make_raster: Any, planted: Any, tmp_path: Path) -> None:
+        path, weights = make_raster(), tmp_path / "w.safetensors"
+        prints = []
+        planted.prepared([path], planted.RedFinder())
+        for content in (b"one", b"two", b"one"):
+            weights.write_bytes(content)
+            prints.append(prepare([path], weights, planted.SETTINGS).fingerprint())
+        assert prints[0] == prints[2] != prints[1]
+
+    def test_addresses_count_without_their_secrets(self, make_raster: Any, planted: Any) -> None:
+        job = planted.prepared([make_raster()], planted.RedFinder())
+        raster = replace(job.sheets[0].raster, uri="/vsicurl/https://host/a.tif?token=word")
+        job = replace(job, sheets=(replace(job.sheets[0], raster=raster, files=()),))
+        assert job.fingerprint()["rasters"][0]["uri"] == "/vsicurl/https://host/a.tif"
+
+    def test_a_mosaic_may_be_given_as_text(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        text = make_mosaic(tmp_path / "a.vrt", make_raster()).read_text() + "\n" * 5000
+        job = planted.prepared([text], planted.RedFinder())
+        assert len(json.dumps(job.fingerprint())) < 5000
+
 
 @dataclass
 class Watcher:
@@ -272,6 +365,25 @@ class Watcher:
             raise KeyboardInterrupt
 
     def on_chunk(self, chunk: Any) -> None: ...
+
+
+def ended(out: Path, raster: Path) -> str:
+    """Let the script end; return what it says of its journal."""
+    command = [sys.executable, SCRIPT, out, "0", raster]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    return done.stdout.splitlines()[0]
+
+
+def killed(out: Path, raster: Path, patches: int, moment: float) -> str:
+    """Kill the script after some patches; return how many blocks it found done."""
+    command = [sys.executable, SCRIPT, out, "0.03", raster]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout
+        journal, _, *_ = (process.stdout.readline() for _ in range(2 + patches))
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    return journal.split()[1]
 
 
 class TestResuming:
@@ -295,30 +407,37 @@ class TestResuming:
         assert list(tmp_path.glob(".cars*")) == []
 
     def test_a_job_killed_at_any_moment_ends_as_if_undisturbed(
-        self, make_raster: Any, tmp_path: Path
+        self, make_raster: Any, planted: Any, tmp_path: Path
     ) -> None:
         path = make_raster(pixels=paint(lattice()))
         whole, out = tmp_path / "whole.gpkg", tmp_path / "cars.gpkg"
-        subprocess.run([sys.executable, SCRIPT, whole, "0", path], check=True)  # noqa: S603
+        detect_to(Target(whole), planted.prepared([path], planted.RedFinder()))
         out.write_text("an older result")
-        journal = tmp_path / ".cars.gpkg.geovehicle-journal"
-        kills = 0
         rng = np.random.default_rng(5)
-        for _ in range(20):
-            process = subprocess.Popen([sys.executable, SCRIPT, out, "0.03", path])  # noqa: S603
-            while not journal.exists() and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(rng.uniform(0.05, 0.6))
-            if kills == 3 or process.poll() is not None:
-                assert process.wait(60) == 0
-                break
-            process.send_signal(signal.SIGKILL)
-            process.wait(60)
-            kills += 1
-            assert out.read_text() == "an older result"
-        assert kills == 3
+        # of 36 patches; what a block had done when the kill came is done again
+        kept = [int(killed(out, path, after, rng.uniform(0, 0.03))) for after in (9, 12)]
+        assert kept[0] == 0 < kept[1]
+        assert out.read_text() == "an older result"
+        state, blocks = ended(out, path).split()
+        assert state == "resumed"
+        assert kept[1] < int(blocks) < 9
         assert rows(out) == rows(whole)
-        assert not journal.exists()
+        assert list(tmp_path.glob(".*journal")) == []
+
+    @pytest.mark.parametrize("name", ["there.gpkg", "sheet.shp", "sheet.geojson"])
+    def test_what_cannot_be_written_is_told_before_the_search(
+        self, make_raster: Any, planted: Any, tmp_path: Path, name: str
+    ) -> None:
+        """It exists; the raster's name is too long; WGS 84 does not reach the raster."""
+        (tmp_path / "there.gpkg").write_text("an older result")
+        raster = "r" * 251 + ".tif" if name == "sheet.shp" else "r.tif"
+        origin = (1e9, 1e9) if name == "sheet.geojson" else (500_000, 5e6)
+        path = make_raster(raster, crs="EPSG:32631", origin=origin)
+        finder = planted.RedFinder()
+        job = planted.prepared([path], finder, replace(planted.SETTINGS, gsd=0.1))
+        with pytest.raises(OutputError):
+            detect_to(Target(tmp_path / name), job)
+        assert finder.patches == 0
 
     def test_a_job_whose_disk_filled_goes_on(
         self, make_raster: Any, planted: Any, small_disk: Path

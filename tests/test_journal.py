@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geovehicle.errors import OutputError
-from geovehicle.journal import APPLICATION, open_journal
+from geovehicle.journal import APPLICATION, Journal, _locked, open_journal
 
 JOB = {"rasters": ["a.tif", "b.tif"], "score": 0.5}
-NAME = ".cars.gpkg.geovehicle-journal"
+NAME = ".cars.geovehicle-journal"
 KEYS = st.tuples(st.integers(0, 9), st.integers(0, 2**32 - 1))
 
 ADDING = """
@@ -50,6 +50,12 @@ def damage(target: Path, change: str) -> None:
     with sqlite3.connect(target.with_name(NAME)) as database:
         database.execute(change)
     database.close()
+
+
+def test_a_layer_that_one_format_refuses_goes_on_in_another(target):
+    fill(target.with_suffix(".shp"), (0, 3))
+    with open_journal(target, JOB) as journal:
+        assert (journal.state, journal.done()) == ("resumed", {(0, 3)})
 
 
 def test_a_job_goes_on_with_what_is_done(target):
@@ -225,6 +231,45 @@ def test_an_output_is_written_by_one_at_a_time(target):
         assert "\n" not in refused[0]
         journal.add((0, 0), b"found")
     fill(target, (0, 1))
+
+
+@pytest.mark.parametrize("end", ["remove", "start afresh"])
+def test_a_journal_is_deleted_before_another_process_can_lock_it(target, monkeypatch, end):
+    fill(target, (0, 0))
+    path, unlink, held = target.with_name(NAME), Path.unlink, []
+
+    def watched(self: Path, missing_ok: bool = False) -> None:
+        with pytest.raises(OutputError, match="another process writes this output"):
+            open_journal(target, JOB)
+        held.append(self)
+        unlink(self, missing_ok)
+
+    journal = open_journal(target, JOB) if end == "remove" else None
+    monkeypatch.setattr(Path, "unlink", watched)
+    if journal:
+        journal.remove()
+    else:
+        open_journal(target, {}).close()
+    assert held == [path]
+
+
+def test_whoever_waited_for_a_journal_that_went_is_told(target):
+    journal = open_journal(target, JOB)
+    connect = sqlite3.connect
+
+    def late(*args, **options):
+        database = connect(*args, **options)
+        journal.remove()  # between the opening of the file and its lock
+        return database
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sqlite3, "connect", late)
+        database = _locked(target.with_name(NAME))
+    with (
+        Journal(target.with_name(NAME), database, False) as orphan,
+        pytest.raises(OutputError, match="another process writes this output"),
+    ):
+        orphan.add((0, 0), b"found")
 
 
 def test_a_kill_leaves_every_entry_that_was_added_and_whole(target):

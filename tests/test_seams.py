@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from geovehicle.blocks import plan_blocks
 from geovehicle.detections import Detections, box_iou
 from geovehicle.footprints import boxes_of, corners_of, straight
 from geovehicle.patches import PatchWindow, plan
-from geovehicle.seams import SeamRule, Views, merged
+from geovehicle.seams import SeamRule, Views, _joined, merged
 from geovehicle.suppression import suppress
 
 
@@ -144,6 +146,50 @@ def test_a_chain_over_two_strips_is_settled_as_one() -> None:
     steps = merged([(upper, 78.0), (views[2], np.inf)], rule)
     stay = np.concatenate([step.detections.scores for step in steps])
     assert sorted(stay.tolist()) == pytest.approx([0.5, 0.9])
+
+
+CROWD = SeamRule(20, 200, 0.5, 0.3)
+BORDER = 1000.0
+
+
+def _crowd(boxes: Any, scores: Any, patches: Any) -> Views:
+    """Return views of several patches, all inside of their cores' bands."""
+    count = len(boxes)
+    found = _detections(boxes, scores)
+    return Views(found, np.asarray(patches), np.ones(count), np.ones(count, bool))
+
+
+def test_who_has_several_rivals_waits_if_one_of_them_does() -> None:
+    """The first competes with the other two, of which one reaches the next strip."""
+    boxes = [[0, 741, 20, 781], [0, 726, 20, 766], [0, 739, 20, 779]]
+    crowd = _crowd(boxes, [0.8, 0.7, 0.9], [1, 2, 0])
+    by_strip = list(merged([(crowd, BORDER), (Views.empty(), np.inf)], CROWD))
+    (at_once,) = merged([(crowd, np.inf)], CROWD)
+    assert sum(map(len, by_strip)) == len(at_once) == 1
+
+
+@given(st.integers(1, 12), st.integers(0, 20), st.integers(0, 9999))
+def test_who_is_joined_to_a_chosen_one_is_chosen(count: int, pairs: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    chosen, joined = rng.random(count) < 0.2, rng.integers(0, count, (2, pairs))
+    graph = coo_array((np.ones(pairs), tuple(joined)), shape=(count, count))
+    _, group = connected_components(graph, directed=False)
+    assert _joined(chosen, joined).tolist() == np.isin(group, group[chosen]).tolist()
+
+
+@given(st.integers(2, 40), st.integers(0, 9999))
+def test_crowds_do_not_depend_on_the_strips_either(count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    tops = (BORDER - rng.choice([260, 260, 20], count) + rng.normal(0, 40, count)).round()
+    boxes = np.column_stack([np.zeros(count), tops, np.full(count, 20), tops + 40])
+    lower = tops + 20 >= BORDER + rng.uniform(-CROWD.band, CROWD.band, count)
+    patches = rng.integers(0, 4, count) + 4 * lower
+    crowd = _crowd(boxes, rng.permutation(np.linspace(0.5, 0.9, count)), patches)
+    strips = [crowd.filter(~lower), crowd.filter(lower)]
+    by_strip = merged(zip(strips, [BORDER, np.inf], strict=True), CROWD)
+    joined = Detections.concatenate([views.detections for views in by_strip])
+    (at_once,) = merged([(Views.concatenate(strips), np.inf)], CROWD)
+    assert rows_of(joined) == rows_of(at_once.detections)
 
 
 @given(scenes())

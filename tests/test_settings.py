@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from geovehicle.settings import (
     PAPER_TRAINING,
     DetectorConfig,
     DetectSettings,
+    EngineSettings,
     TrainSettings,
 )
 
@@ -53,6 +55,23 @@ def test_paper_states_its_losses_and_sampling() -> None:
 def test_baseline_changes_back_what_the_paper_changes() -> None:
     assert not FASTER_RCNN.skip_connection
     assert (FASTER_RCNN.rpn_loss, FASTER_RCNN.head_loss) == ("cross-entropy", "cross-entropy")
+
+
+@pytest.mark.parametrize(
+    ("given", "way_out"),
+    [
+        ({"workers": 2}, "workers is of a Dask cluster; add --engine dask"),
+        ({"scheduler": "tcp://a:1"}, "scheduler is of a Dask cluster; add --engine dask"),
+        (
+            {"engine": "dask", "scheduler": "tcp://a:1", "workers": 2},
+            "leave out --workers or --sch",
+        ),
+        ({"readers": 0}, "readers is 0"),
+    ],
+)
+def test_what_an_engine_would_not_heed_is_refused(given: dict[str, Any], way_out: str) -> None:
+    with pytest.raises(SettingsError, match=way_out):
+        EngineSettings(**given)
 
 
 def test_default_detector_keeps_the_three_changes() -> None:

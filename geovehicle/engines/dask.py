@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import threading
 import uuid
 import warnings
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -19,7 +18,12 @@ from geovehicle import __version__
 from geovehicle.engines.tasks import run
 from geovehicle.errors import GeoVehicleError
 from geovehicle.model.device import threads, visible_gpus
-from geovehicle.settings import SCHEDULER_SECONDS, TASKS_AHEAD, WORKER_GRACE_SECONDS
+from geovehicle.settings import (
+    SCHEDULER_SECONDS,
+    TASKS_AHEAD,
+    WORKER_GRACE_SECONDS,
+    WORKER_THREADS,
+)
 
 try:
     from dask import config
@@ -48,15 +52,14 @@ if TYPE_CHECKING:
     from geovehicle.settings import DeviceName, EngineSettings
 
 LOOPBACK = "127.0.0.1"
-"""Nobody outside of this machine reaches its cluster: Dask runs whatever it is sent."""
+"""Nobody outside of this machine reaches its cluster, and by TLS no other user of it: Dask
+runs whatever it is sent."""
 
 VERSION = "geovehicle:__version__"
 """Where a scheduler or a worker finds its version."""
 
 LOGGERS = ("distributed", "distributed.client", "tornado.application")
 """They print tracebacks of what the job tells in one line."""
-
-_turn = threading.Lock()
 
 
 def run_all(
@@ -111,7 +114,7 @@ def existing(address: str) -> Iterator[Client]:
         with warnings.catch_warnings():  # most differences do no harm, the others show in a task
             warnings.simplefilter("ignore", VersionMismatchWarning)
             client = Client(address, timeout=SCHEDULER_SECONDS, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, TypeError) as error:  # TypeError: TLS without keys
         raise GeoVehicleError(
             f"no Dask scheduler that fits answers at {address} ({_line(error)});"
             " --scheduler takes the address that it prints, such as tcp://host:8786"
@@ -141,17 +144,26 @@ def local(settings: EngineSettings, device: DeviceName) -> Iterator[Client]:
         "OMP_WAIT_POLICY": "PASSIVE",  # or threads that wait hold up those of other workers
     }
     with TemporaryDirectory(prefix="geovehicle-", ignore_cleanup_errors=True) as folder:
+        security = _own_security()
+        private = {"host": LOOPBACK, "protocol": "tls", "security": security}
         workers = {
-            number: _worker(gpus[number % len(gpus)] if gpus else None) for number in range(count)
+            number: _worker(private, gpus[number % len(gpus)] if gpus else None)
+            for number in range(count)
         }
         scheduler = {
             "cls": Scheduler,
-            "options": {"host": LOOPBACK, "dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
+            "options": {
+                **private,
+                "dashboard": False,
+                "dashboard_address": f"{LOOPBACK}:0",
+            },
         }
         with (
             _environment(environment),
             config.set({"temporary-directory": folder}),
-            SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL) as cluster,
+            SpecCluster(
+                workers, scheduler, security=security, silence_logs=logging.CRITICAL
+            ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):
             yield client
@@ -166,11 +178,22 @@ class _Worker(Nanny):
         return await super().close(timeout=WORKER_GRACE_SECONDS, reason=reason)
 
 
-def _worker(gpu: str | None) -> dict[str, Any]:
-    """Return the specification of a worker process, which does one task after the other."""
+def _own_security() -> Security:
+    """Return keys for TLS that nobody else has and that end with this process."""
+    try:
+        own: Security = Security.temporary()
+    except ImportError:
+        raise GeoVehicleError(
+            "a Dask cluster of this machine needs cryptography; pip install 'geovehicle[dask]'"
+        ) from None
+    return own
+
+
+def _worker(private: Mapping[str, Any], gpu: str | None) -> dict[str, Any]:
+    """Return the specification of a worker process: a thread reads while another detects."""
     options: dict[str, Any] = {
-        "host": LOOPBACK,
-        "nthreads": 1,
+        **private,
+        "nthreads": WORKER_THREADS,
         "memory_limit": 0,  # none: the size of a block bounds it
         "silence_logs": logging.CRITICAL,
         "env": {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu},
@@ -227,8 +250,7 @@ def do(task: BlockTask, wanted: str) -> BlockFound:
             f"a worker has geovehicle {__version__} and this is {wanted};"
             " install the same version on all"
         )
-    with _turn:  # a worker may have several threads, and its processor has one detector
-        return run(task)
+    return run(task)
 
 
 def _result(future: Future[BlockFound], task: BlockTask) -> BlockFound:
@@ -243,7 +265,12 @@ def _result(future: Future[BlockFound], task: BlockTask) -> BlockFound:
             f" {error.allowed_failures + 1} workers in turn;"
             " their logs tell why: where memory is short, make blocks smaller by --block"
         )
-    raise error
+    if isinstance(error, GeoVehicleError):
+        raise error
+    raise GeoVehicleError(
+        f"block {task.block.index} of {task.raster.uri} failed on a worker"
+        f" ({type(error).__name__}: {_line(error)}); see to that, or to its memory, and run again"
+    ) from error
 
 
 @contextmanager
@@ -261,8 +288,9 @@ def _check_version(client: Client) -> None:
     """Ask scheduler and workers for this package: without it, tasks make them fall over."""
     found: set[str] = set()
     with suppress(ImportError), _lost_is_told():
-        on_workers = client.run(resolve_name, VERSION).values()
-        found = {client.run_on_scheduler(resolve_name, VERSION), *on_workers}
+        on_workers = client.run(resolve_name, VERSION, on_error="return").values()
+        there = [one for one in on_workers if not isinstance(one, OSError | ValueError)]  # not lost
+        found = {client.run_on_scheduler(resolve_name, VERSION), *there}
     if found != {__version__}:
         raise GeoVehicleError(
             f"not all of the cluster has geovehicle {__version__};"

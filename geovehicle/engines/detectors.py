@@ -65,4 +65,4 @@ def describe(weights: str | PathLike[str]) -> ModelInfo | Info[HogSvmConfig]:
 
 def _form(weights: str | PathLike[str]) -> str | None:
     path = locate(weights)
-    return ONNX if path.suffix == ONNX else read_metadata(path).get("format")
+    return ONNX if path.suffix.lower() == ONNX else read_metadata(path).get("format")

@@ -137,7 +137,7 @@ class Search:
             on_pixels(sum(_core_size(window) for window in windows))
         return BlockFound(Views.concatenate(views), searched)
 
-    def settle(self, strips: Iterable[Iterable[Views]]) -> Iterator[Views]:
+    def settle(self, strips: Iterable[Iterable[Views]], plan: ScenePlan) -> Iterator[Views]:
         """Join the views of the blocks, row of blocks by row of blocks.
 
         Boxes end with the scene.  Footprints stay as the detector gave them:
@@ -148,13 +148,14 @@ class Search:
         strips : iterable
             A row of blocks each, all rows of the plan; in a row the views of its blocks
             in their order, of which any may be missing.
+        plan : ScenePlan
+            What :meth:`plan` returns.
 
         Yields
         ------
         Views
         """
-        rows = self.plan().rows
-        borders = [float(row[0].window.core[3]) for row in rows[:-1]] + [np.inf]
+        borders = [float(row[0].window.core[3]) for row in plan.rows[:-1]] + [np.inf]
         joined = (Views.concatenate(list(strip)) for strip in strips)
         for views in merged(zip(joined, borders, strict=True), self.rule):
             yield replace(views, detections=views.detections.clip(self.width, self.height))
@@ -196,11 +197,12 @@ def search(
         If patches are no longer than their overlap.
     """
     way = Search(source.grid.width, source.grid.height, gsd, settings)
+    plan = way.plan()
     rows = [
         [way.find(source.read(block.window), block, detector, on_pixels) for block in row]
-        for row in way.plan().rows
+        for row in plan.rows
     ]
-    views = way.settle([found.views for found in row] for row in rows)
+    views = way.settle(([found.views for found in row] for row in rows), plan)
     detections = Detections.concatenate([part.detections for part in views])
     return Found(detections, sum(found.searched for row in rows for found in row))
 

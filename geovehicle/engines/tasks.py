@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import threading
+import uuid
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ import numpy as np
 from geovehicle.detections import Detections
 from geovehicle.engines.detectors import load_detector
 from geovehicle.engines.scene import BlockFound, Detector, Search, Ticks
-from geovehicle.errors import CheckpointError
+from geovehicle.errors import CheckpointError, RasterError
 from geovehicle.model.checkpoint import locate, sha256
+from geovehicle.raster.inputs import name_of
 from geovehicle.raster.rasterio_source import RasterioSource, open_raster
 from geovehicle.seams import Views
 from geovehicle.settings import OPEN_RASTERS
@@ -47,6 +49,9 @@ class RasterRef:
         Numbers of the bands, see :func:`open_raster`.
     stretch : Stretch or None
         How its values become 8 bits, as estimated once for all workers.
+    made : str
+        Tells references that were made apart, even of one name: from one job to the next,
+        a worker may live on and the raster change.
     """
 
     uri: str
@@ -54,6 +59,7 @@ class RasterRef:
     source_gsd: float | None = None
     bands: tuple[int, ...] | None = None
     stretch: Stretch | None = None
+    made: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def open(self) -> RasterioSource:
         """Open the raster, for one thread; raises what :func:`open_raster` does."""
@@ -119,9 +125,17 @@ class BlockTask:
         Raises
         ------
         RasterError
-            If the raster is damaged or not there.
+            If the raster is damaged, not there, or of another size than where it was planned.
         """
-        return _source(self.raster).read(self.block.window)
+        source, planned = _source(self.raster), self.search
+        grid = source.grid
+        if (grid.width, grid.height) != (planned.width, planned.height):
+            raise RasterError(
+                f"{name_of(self.raster.uri)} is {grid.width} x {grid.height} scene pixels here"
+                f" and was {planned.width} x {planned.height} when the job began;"
+                " give every worker the same file and run again"
+            )
+        return source.read(self.block.window)
 
     def find(
         self, pixels: Patch, detector: Detector, on_pixels: Ticks = lambda count: None
@@ -134,16 +148,19 @@ def run(task: BlockTask) -> BlockFound:
     """Do a task with nothing at hand but its references.
 
     The detector stays loaded in the process, and rasters stay open in the thread, for
-    the next task.
+    the next task.  Of the threads of a process, one at a time uses the detector, while
+    others read.
 
     Raises
     ------
     CheckpointError
         If the weights are not there, or are others than those of the job.
     RasterError
-        If the raster is damaged or not there.
+        If the raster is damaged, not there, or another one than where the job began.
     """
-    return task.find(task.read(), _detector(task.weights, task.search.settings))
+    pixels = task.read()
+    with _turn:
+        return task.find(pixels, _detector(task.weights, task.search.settings))
 
 
 def pack(found: BlockFound) -> bytes:
@@ -180,7 +197,14 @@ def unpack(payload: bytes) -> BlockFound:
         return BlockFound(views, int(arrays["searched"]))
 
 
+def unpack_searched(payload: bytes) -> int:
+    """Return the valid pixels alone of what :func:`pack` made bytes of."""
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        return int(arrays["searched"])
+
+
 _thread = threading.local()
+_turn = threading.Lock()
 
 
 def _source(raster: RasterRef) -> RasterioSource:
@@ -189,6 +213,8 @@ def _source(raster: RasterRef) -> RasterioSource:
         "sources", OrderedDict()
     )
     if raster not in sources:
+        for old in [one for one in sources if one.uri == raster.uri]:
+            sources.pop(old).close()  # of another job, and GDAL may share what is open
         sources[raster] = raster.open()
     sources.move_to_end(raster)
     while len(sources) > OPEN_RASTERS:

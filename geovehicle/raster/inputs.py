@@ -6,10 +6,12 @@ address or ``/vsi...`` path.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 from geovehicle.errors import RasterError, SettingsError
 from geovehicle.settings import RASTER_SUFFIXES
@@ -21,6 +23,9 @@ _GDALS = re.compile(r"/vsi|<|[A-Za-z][\w+.-]+:")
 """What GDAL alone understands; one letter before a colon is a drive."""
 
 _REMOTE = re.compile(r"://|/vsi(curl|s3|gs|az|adls|oss|swift|webhdfs)")
+
+_ADDRESS = re.compile(r"/vsi|[A-Za-z][\w+.-]+://")
+"""What GDAL finds by a path or a URL alone."""
 
 _WILD = re.compile(r"[*?[]")
 
@@ -72,6 +77,21 @@ def name_of(raster: str | os.PathLike[str]) -> str:
     return PurePath(text.partition("?")[0] if is_gdals(text) else text).name
 
 
+def without_secrets(raster: str) -> str:
+    """Return what tells a raster from others, without passwords and tokens of an address.
+
+    That is its path, or an address without user and query.  A text that is neither, such as
+    a whole VRT or the options of a driver, becomes its SHA-256.
+    """
+    if not is_gdals(raster):
+        return raster
+    if not _ADDRESS.match(raster):
+        return hashlib.sha256(raster.encode()).hexdigest()
+    address, _, query = raster.partition("?")
+    (address,) = parse_qs(query).get("url", [address])[:1]  # /vsicurl?...&url=...
+    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
+
+
 def _rasters(text: str) -> Iterator[str]:
     """Yield the rasters of one input."""
     if text.startswith("@") and not _exists(Path(text)):
@@ -90,7 +110,7 @@ def _found(text: str, folder: Path) -> Iterator[str]:
     elif text and _exists(path):
         yield str(path)
     elif _WILD.search(text):
-        yield from _matching(path)
+        yield from _matching(Path(text), folder)
     else:
         raise RasterError(f"{text or 'a raster'} cannot be opened (no such file); check the path")
 
@@ -106,16 +126,23 @@ def _in_folder(folder: Path) -> Iterator[str]:
     yield from rasters
 
 
-def _matching(pattern: Path) -> Iterator[str]:
+def _matching(pattern: Path, folder: Path) -> Iterator[str]:
     relative = pattern.relative_to(pattern.anchor)
+    base = folder / pattern.anchor
     named = relative.suffix and not _WILD.search(relative.suffix)
     try:
-        paths = list(Path(pattern.anchor).glob(str(relative)))
+        paths = list(base.glob(str(relative)))
     except ValueError as error:
         raise RasterError(f"{pattern} is no pattern ({error}); write ** between slashes") from error
-    matches = [path for path in paths if (_is_shown(path) if named else _is_raster(path))]
+    meant = set(relative.parts)  # a hidden folder that the pattern names
+    matches = [
+        path
+        for path in paths
+        if (_is_shown(path) if named else _is_raster(path))
+        and not any(map(_is_hidden, set(path.relative_to(base).parts[:-1]) - meant))
+    ]
     if not matches:
-        raise RasterError(f"{pattern} matches no raster; check the pattern")
+        raise RasterError(f"{folder / pattern} matches no raster; check the pattern")
     yield from sorted(map(str, matches))
 
 
@@ -123,8 +150,12 @@ def _is_raster(path: Path) -> bool:
     return path.suffix.lower() in RASTER_SUFFIXES and _is_shown(path)
 
 
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".")
+
+
 def _is_shown(path: Path) -> bool:
-    return not path.name.startswith(".") and path.is_file()
+    return not _is_hidden(path.name) and path.is_file()
 
 
 def _listed(path: Path) -> Iterator[str]:

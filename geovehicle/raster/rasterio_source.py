@@ -156,6 +156,19 @@ class RasterioSource:
         """Close the file."""
         self._dataset.close()
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """What the raster is made of: itself, what lies beside it, a VRT's sources at any depth.
+
+        Empty for a raster on a server.
+
+        Raises
+        ------
+        RasterError
+            If a VRT among a VRT's sources cannot be opened.
+        """
+        return () if is_remote(self._dataset.name) else tuple(_files_of(self._dataset, {}))
+
     def read(self, window: PatchWindow) -> Patch:
         """Read the pixels of a window that lies inside the scene.
 
@@ -301,6 +314,17 @@ class RasterioSource:
         scene = 0, 0, self.grid.width, self.grid.height
         values, valid = self._values(scene, shape, Resampling.nearest)
         return Stretch.estimate(values, valid & ~is_black(values))
+
+
+def _files_of(dataset: DatasetReader, known: dict[str, None]) -> dict[str, None]:
+    """Add to the known files, in order, those of a dataset and of the VRTs among them."""
+    for file in dataset.files:
+        new = file not in known
+        known[file] = None
+        if new and file.lower().endswith(".vrt") and file != dataset.name:
+            with open_dataset(file, name_of(file)) as inner:
+                _files_of(inner, known)
+    return known
 
 
 def _native_grid(dataset: DatasetReader, source_gsd: float | None) -> GeoGrid:

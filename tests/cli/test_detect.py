@@ -36,6 +36,7 @@ def parked_car(monkeypatch):
         info = SimpleNamespace(gsd=0.1)
         labels = ("car", "bus")
         score, nms = 0.5, 0.3
+        arithmetic = "exact"
 
         def __call__(self, patches):
             return [found for _ in patches]
@@ -321,7 +322,7 @@ def test_geojson_without_a_crs_is_refused_before_the_search(
     raster = make_raster("plain.tif", crs=None)
     result = detect(raster, "-o", tmp_path / "out.geojson", "--gsd", "0.1")
     assert result.exit_code == 4
-    assert "the raster has no CRS" in result.stderr
+    assert "the layer has no CRS" in result.stderr
     other = make_raster("other.tif")
     result = detect(raster, other, "-o", tmp_path / "out.gpkg", "--gsd", "0.1")
     assert result.exit_code == 3

@@ -108,8 +108,12 @@ def workers() -> Iterator[Client]:
 
 
 @pytest.fixture
-def remote(workers: Client) -> EngineSettings:
-    return EngineSettings(engine="dask", scheduler=workers.scheduler.address)
+def remote(workers: Client) -> Iterator[EngineSettings]:
+    keys = workers.security
+    names = {"ca-file": keys.tls_ca_file, "client.cert": keys.tls_client_cert}
+    names["client.key"] = keys.tls_client_key
+    with dask_library.config.set({f"distributed.comm.tls.{k}": v for k, v in names.items()}):
+        yield EngineSettings(engine="dask", scheduler=workers.scheduler.address)
 
 
 @pytest.fixture
@@ -172,7 +176,17 @@ class TestWorkersOfTheirOwn:
         addresses = [info["address"], *info["workers"]]
         addresses += [one["nanny"] for one in info["workers"].values()]
         assert len(addresses) >= 3
-        assert all(address.startswith("tcp://127.0.0.1:") for address in addresses)
+        assert all(address.startswith("tls://127.0.0.1:") for address in addresses)
+
+    def test_nor_does_another_user_of_this_machine(self, workers: Client, monkeypatch: Any) -> None:
+        monkeypatch.setattr(dask, "SCHEDULER_SECONDS", 1.0)
+        address = workers.scheduler.address
+        other = EngineSettings(engine="dask", scheduler=address)
+        with pytest.raises(GeoVehicleError, match=r"^no Dask scheduler that fits answers at tls"):
+            dask.run_all(planted(1), other, print, print)
+        other = EngineSettings(engine="dask", scheduler=address.replace("tls", "tcp"))
+        with pytest.raises(GeoVehicleError, match=r"^no Dask scheduler that fits answers at tcp"):
+            dask.run_all(planted(1), other, print, print)
 
     def test_a_task_is_small(self, tasks: Any) -> None:
         import pickle
@@ -237,10 +251,14 @@ class TestThreads:
         ("raised", "kind", "told"),
         [
             (RasterError("a.tif is damaged"), RasterError, r"^a\.tif is damaged$"),
-            (ZeroDivisionError("a bug"), ZeroDivisionError, "a bug"),
+            (
+                MemoryError("1 GB\nmore"),
+                GeoVehicleError,
+                r"^block \d of a\.tif failed on a worker \(MemoryError: 1 GB\); see to .* again$",
+            ),
         ],
     )
-    def test_an_error_in_a_task_ends_the_job_as_itself(
+    def test_an_error_in_a_task_ends_the_job_in_one_line(
         self, threads: LocalCluster, monkeypatch: Any, capfd: Any, raised: Any, kind: Any, told: str
     ) -> None:
         def fail(task: Any) -> None:
@@ -322,3 +340,9 @@ def test_without_the_extra_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(GeoVehicleError, match=r"needs Dask; pip install 'geovehicle\[dask\]'"):
         engines.run_all([], None, TWO, print, print)  # type: ignore[arg-type]
+
+
+def test_without_keys_of_its_own_no_cluster_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(GeoVehicleError, match=r"needs cryptography; pip install"):
+        dask.run_all(planted(1), TWO, print, print)

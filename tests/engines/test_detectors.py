@@ -41,6 +41,14 @@ def test_the_file_decides_which_detector_it_becomes(hog: Path, weights: Path) ->
     assert describe(weights).config == load_detector(weights, PLAIN).info.config
 
 
+@pytest.mark.parametrize("name", ["m.onnx", "M.ONNX"])
+def test_a_suffix_counts_in_upper_case_as_well(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("nothing")
+    with pytest.raises(GeoVehicleError) as caught:
+        describe(tmp_path / name)
+    assert "safetensors" not in str(caught.value)
+
+
 def test_a_file_of_neither_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("nothing")
     for use in (lambda path: load_detector(path, PLAIN), describe):

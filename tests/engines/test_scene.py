@@ -420,7 +420,7 @@ class TestSearch:
         self, width: int, height: int, patch: int, batch: int
     ) -> None:
         ticks: list[int] = []
-        chosen = DetectSettings(patch=patch, batch=batch)
+        chosen = DetectSettings(patch=patch, batch=batch, block=100)
         found = search(scene(width, height), finder(), chosen, GSD, ticks.append)
         windows = len(plan(width, height, patch, OVERLAP))
         assert sum(ticks) == width * height == found.searched
@@ -429,7 +429,7 @@ class TestSearch:
 
     def test_batches_are_as_large_as_asked_for(self) -> None:
         detector = finder()
-        search(scene(400, 400), detector, DetectSettings(patch=256, batch=4), GSD)
+        search(scene(400, 400), detector, DetectSettings(patch=256, batch=4, block=4), GSD)
         assert detector.batches == [4] * 4
         assert detector.seen == list(plan(400, 400, 256, OVERLAP))
 

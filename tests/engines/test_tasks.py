@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rasterio import shutil
 
 from geovehicle.detections import Detections
 from geovehicle.engines import tasks
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 GSD = 0.1
 
 
-def task_of(path: Path, side: int = 64) -> BlockTask:
-    search = Search(side, side, GSD, DetectSettings())
+def task_of(path: Path, width: int = 96) -> BlockTask:
+    search = Search(width, 64, GSD, DetectSettings())
     weights = WeightsRef.of(DEFAULT)
     return BlockTask(3, RasterRef(str(path), GSD), search, search.plan().blocks[0], weights)
 
@@ -92,6 +93,65 @@ def test_the_longest_unused_raster_is_closed(make_raster: Any) -> None:
     assert not tasks._source(refs[-1])._dataset.closed
 
 
+def test_the_next_job_reads_the_raster_that_is_there_now(make_raster: Any) -> None:
+    path = make_raster("a.tif", pixels=np.full((3, 64, 64), 50, np.uint8))
+    before = task_of(path, 64)
+    assert before.read().pixels.max() == 50
+    make_raster("new.tif", pixels=np.full((3, 64, 64), 80, np.uint8)).replace(path)
+    old, after = tasks._source(before.raster), task_of(path, 64)
+    assert after.read().pixels.max() == 80
+    assert old._dataset.closed
+
+
+def test_the_next_job_reads_the_sources_of_a_mosaic_that_are_there_now(
+    make_raster: Any, tmp_path: Path
+) -> None:
+    path = make_raster("a.tif", pixels=np.full((3, 64, 64), 50, np.uint8))
+    shutil.copy(path, tmp_path / "a.vrt", driver="VRT")
+    assert task_of(tmp_path / "a.vrt", 64).read().pixels.max() == 50
+    make_raster("new.tif", pixels=np.full((3, 64, 64), 80, np.uint8)).replace(path)
+    assert task_of(tmp_path / "a.vrt", 64).read().pixels.max() == 80
+
+
+def test_a_raster_of_another_size_than_planned_is_told(make_raster: Any) -> None:
+    task = task_of(make_raster("a.tif", pixels=np.zeros((3, 64, 80), np.uint8)))
+    with pytest.raises(RasterError, match=r"a\.tif is 80 x 64 scene pixels here .* 96 x 64 "):
+        task.read()
+
+
+def test_a_thread_reads_while_another_has_the_detector(make_raster: Any, monkeypatch: Any) -> None:
+    task = task_of(make_raster("a.tif"))
+    entered, read, both = threading.Event(), threading.Event(), threading.Event()
+    calls = 0
+
+    def detector(patches: Any) -> list[Detections]:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            both.set()
+        else:
+            entered.set()
+            assert read.wait(20)
+            assert not both.wait(0.3)
+        return [Detections.empty() for _ in patches]
+
+    def second() -> None:
+        source = tasks._source(task.raster)
+        window = source.read(task.block.window)
+        monkeypatch.setattr(source, "read", lambda wanted: (read.set(), window)[1])
+        run(task)
+
+    monkeypatch.setattr(tasks, "_detector", lambda weights, settings: detector)
+    first = threading.Thread(target=run, args=(task,))
+    first.start()
+    assert entered.wait(20)
+    other = threading.Thread(target=second)
+    other.start()
+    first.join(30)
+    other.join(30)
+    assert calls == 2
+
+
 def test_a_raster_that_is_gone_is_told(tmp_path: Path) -> None:
     with pytest.raises(RasterError, match=r"gone\.tif"):
         task_of(tmp_path / "gone.tif").read()
@@ -114,7 +174,7 @@ def test_a_task_alone_finds_what_the_scene_shows(make_raster: Any, monkeypatch: 
         return [Detections(box, np.ones(1, np.float32), np.zeros(1, int))]
 
     monkeypatch.setattr(tasks, "_detector", lambda weights, settings: bright)
-    found = run(task_of(make_raster("red.tif", pixels=red)))
+    found = run(task_of(make_raster("red.tif", pixels=red), 64))
     assert found.searched == 64 * 64
     assert found.views.detections.boxes.tolist() == [[30, 10, 50, 20]]
     assert found.views.whole.tolist() == [True]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from geovehicle.errors import RasterError, SettingsError
-from geovehicle.raster.inputs import expand, is_gdals, is_remote, name_of
+from geovehicle.raster.inputs import expand, is_gdals, is_remote, name_of, without_secrets
 
 REMOTE = [
     "https://example.org/a/cog.tif?sig=x*y",
@@ -76,6 +76,20 @@ def test_a_pattern_gives_what_matches_sorted(sheets: Path, pattern: str, expecte
     assert [Path(raster) for raster in expand([pattern])] == [Path(one) for one in expected.split()]
     absolute = [Path(raster) for raster in expand([str(sheets / pattern)])]
     assert absolute == [sheets / one for one in expected.split()]
+
+
+def test_any_depth_is_none_of_the_hidden_folders(sheets: Path) -> None:
+    (sheets / ".cache/of").mkdir(parents=True)
+    (sheets / ".cache/of/d.jp2").touch()
+    assert expand(["**/*.jp2"]) == ("deep/d.jp2",)
+    assert expand([".cache/**/*.jp2"]) == (".cache/of/d.jp2",)
+
+
+def test_a_list_s_folder_is_no_part_of_its_patterns(sheets: Path) -> None:
+    (sheets / "[2024]").mkdir()
+    (sheets / "[2024]/e.tif").touch()
+    (sheets / "[2024]/list.txt").write_text("*.tif\n")
+    assert expand(["@[2024]/list.txt"]) == ("[2024]/e.tif",)
 
 
 @pytest.mark.parametrize("pattern", ["*.jpg", "nowhere/*.tif", "**.tif/x", "*\0"])
@@ -156,3 +170,23 @@ class TestLists:
     @pytest.mark.parametrize("name", ["@none.txt", "@deep", "@"])
     def test_a_list_that_cannot_be_read_says_so(self, sheets: Path, name: str) -> None:
         _refused([name], "cannot be read .*check the path")
+
+
+@pytest.mark.parametrize(
+    ("raster", "shown"),
+    [
+        ("/data/what?.tif", "/data/what?.tif"),
+        ("/vsicurl/https://me:word@host/a.tif?sig=word", "/vsicurl/https://host/a.tif"),
+        ("https://host/a.tif?sig=word", "https://host/a.tif"),
+        ("/vsicurl?retry=3&url=https%3A%2F%2Fhost%2Fa.tif%3Fsig%3Dword", "https://host/a.tif"),
+        ("/vsis3/bucket/a.tif", "/vsis3/bucket/a.tif"),
+    ],
+)
+def test_an_address_is_told_without_its_secrets(raster: str, shown: str) -> None:
+    assert without_secrets(raster) == shown
+
+
+def test_a_text_that_is_no_address_stays_secret_as_a_whole() -> None:
+    one, other = (without_secrets(f"WMS:https://host/?LAYERS={layer}") for layer in "ab")
+    assert one != other
+    assert "host" not in one
