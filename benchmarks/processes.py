@@ -12,7 +12,7 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ class Outcome:
     peak_mb: float
     code: int
     output: str
+
+
+def peak_mb(whose: int) -> float:
+    """Return the peak of resident memory, of ``resource.RUSAGE_SELF`` or ``RUSAGE_CHILDREN``."""
+    peak = resource.getrusage(whose).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def measured(command: Sequence[str]) -> Outcome:
@@ -72,10 +78,8 @@ def _in_between(command: Sequence[str]) -> None:
     start = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    peak_mb = peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
-    told = {"seconds": seconds, "peak_mb": peak_mb, "code": done.returncode, "output": done.stdout}
-    print(json.dumps(told))
+    outcome = Outcome(seconds, peak_mb(resource.RUSAGE_CHILDREN), done.returncode, done.stdout)
+    print(json.dumps(asdict(outcome)))
 
 
 if __name__ == "__main__":

@@ -91,10 +91,17 @@ def sparse_mosaic(folder: Path, side: int, sheet: Path, count: int) -> Path:
         A raster of :func:`photo_raster`.
     count : int
         How often the sheet is shown; evenly spread, without overlap.
+
+    Raises
+    ------
+    ValueError
+        If there is no room for so many.
     """
     with rasterio.open(sheet) as raster:
         size = raster.width
     per_row = side // size
+    if count > per_row**2:
+        raise ValueError(f"{count} sheets of {size} pixels do not fit into {side} pixels a side")
     cells = np.linspace(0, per_row**2 - 1, count).round().astype(int)
     places = [(cell % per_row * size, cell // per_row * size) for cell in cells.tolist()]
     mosaic = ElementTree.Element("VRTDataset", rasterXSize=str(side), rasterYSize=str(side))

@@ -2,31 +2,34 @@
 
     geovehicle export -o vehicles.onnx
     geovehicle export -o int8.onnx --quantize int8
-    python benchmarks/runtimes.py vehicles.onnx int8.onnx
+    python benchmarks/runtimes.py vehicles.onnx int8.onnx --output runtimes.json
 
-The detectors are timed in turn, each with one thread, by the processor's time: so other
-work on the machine counts for little, and the ratios are those of one run.
+The detectors are timed in turn by the processor's time, all on one core where the system
+can bind them to it: so other work on the machine counts for little, and the ratios are those
+of one run.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
-import openvino
 import torch
 
 from geovehicle.data.synthetic import render_scene
+from geovehicle.files import replacing
 from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.weights import DEFAULT
 from geovehicle.patches import PatchWindow
 from geovehicle.raster.source import Patch
 from geovehicle.runtimes.onnx_detector import OnnxDetector
 from geovehicle.runtimes.onnx_file import read_onnx_info
+from geovehicle.runtimes.sessions import by_onnxruntime, by_openvino
 from geovehicle.settings import DetectSettings
 
 if TYPE_CHECKING:
@@ -37,28 +40,13 @@ if TYPE_CHECKING:
     Detect = Callable[[list[Patch]], list[Detections]]
 
 
-def by_onnxruntime(file: Path) -> Callable[[dict[str, Any]], list[Any]]:
-    """Return a file as a function in one thread of ONNX Runtime."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return lambda inputs: list(session.run(None, inputs))
-
-
-def by_openvino(file: Path) -> Callable[[dict[str, Any]], list[Any]]:
-    """Return a file as a function in one thread of OpenVINO."""
-    options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
-    request = openvino.Core().compile_model(file, "CPU", options).create_infer_request()
-    return lambda inputs: [answer.copy() for answer in request.infer(inputs).values()]
-
-
 def detectors(files: list[Path], side: int) -> dict[str, Detect]:
     """Return the detectors to compare, by what tables call them."""
     settings = DetectSettings(device="cpu", patch=side)
     found: dict[str, Detect] = {"torch": VehicleDetector.load(DEFAULT, settings)}
     for file in files:
         for name, opened in (("ONNX Runtime", by_onnxruntime), ("OpenVINO", by_openvino)):
-            detector = OnnxDetector(opened(file), read_onnx_info(file), settings)
+            detector = OnnxDetector(opened(file, "auto"), read_onnx_info(file), settings)
             found[f"{name}, {file.stem}"] = detector
     return found
 
@@ -69,7 +57,10 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):  # runtimes take as many threads as they have cores
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     torch.set_num_threads(1)
     side = options.side
     pixels = render_scene(7, side, side).pixels
@@ -85,6 +76,9 @@ def main() -> None:
     best = {name: min(times[1:]) for name, times in seconds.items()}
     for name, least in best.items():
         print(f"{name:30} {least:6.2f} s  {best['torch'] / least:5.2f}")
+    if options.output:
+        with replacing(options.output) as path:
+            path.write_text(json.dumps(best, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -108,6 +108,8 @@ def write_area(sheet: Sheet, blocks: Sequence[Block], path: Path) -> None:
 def stages(job: Job, output: Path, between: Callable[[BlockTask, Patch], None]) -> dict[str, float]:
     """Do a job in this thread; return the seconds of each stage.
 
+    One block is searched before, so that what happens once is in no stage.
+
     Parameters
     ----------
     job : Job
@@ -116,6 +118,8 @@ def stages(job: Job, output: Path, between: Callable[[BlockTask, Patch], None]) 
     between : callable
         Called after each block with its task and its pixels.
     """
+    first = next(job.tasks())
+    first.find(first.read(), job.detector)
     clock = Stopwatch()
     detector = clock.timed("infer", job.detector)
     with open_journal(output, job.fingerprint(), resume=False) as journal:

@@ -8,12 +8,10 @@ import click
 
 from geovehicle.errors import OutputError
 from geovehicle.files import check_writable
+from geovehicle.runtimes import SUFFIX
 from geovehicle.settings import ExportSettings
 
 from .options import options_of, weights_option
-
-SUFFIX = ".onnx"
-"""What the file's name has to end with, as ``--weights`` tells the format by it."""
 
 
 @click.command("export")
@@ -42,6 +40,10 @@ def command(output: Path, weights: str, calibrate: Path | None, settings: Export
     """
     if calibrate is not None and settings.quantize != "int8":
         raise click.UsageError("--calibrate has a meaning with --quantize int8 only")
+    usual = ExportSettings()
+    calibrated = (settings.patches, settings.seed) != (usual.patches, usual.seed)
+    if calibrated and settings.quantize != "int8":
+        raise click.UsageError("--patches and --seed have a meaning with --quantize int8 only")
     if output.suffix != SUFFIX:
         raise OutputError(f"{output} has another suffix than {SUFFIX}; let it end in that")
     check_writable(output, settings.overwrite)

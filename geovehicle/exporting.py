@@ -10,10 +10,13 @@ from PIL import Image
 from geovehicle.data.coco import read_coco
 from geovehicle.data.sampling import BalancedSampler
 from geovehicle.data.synthetic import render_scene
+from geovehicle.errors import CheckpointError, DatasetError
 from geovehicle.model.build import STRIDE
 from geovehicle.model.checkpoint import load_checkpoint
 from geovehicle.model.weights import DEFAULT
+from geovehicle.runtimes import SUFFIX
 from geovehicle.runtimes.graph import DetectorGraph
+from geovehicle.runtimes.onnx_detector import padded
 from geovehicle.runtimes.onnx_file import save_onnx, to_onnx
 from geovehicle.runtimes.quantisation import quantised
 from geovehicle.settings import CALIBRATION_SIDE, ExportSettings
@@ -60,8 +63,12 @@ def export(
         If the extra is not installed.
     """
     settings = settings or ExportSettings()
+    if str(weights).endswith(SUFFIX):
+        raise CheckpointError(f"{weights} is an export already; give the checkpoint it is of")
     model, info = load_checkpoint(weights)
     images = read_coco(calibration, info.gsd) if calibration is not None else []
+    if calibration is not None and not images:
+        raise DatasetError(f"{calibration} has no images; name another or leave out --calibrate")
     graph = to_onnx(DetectorGraph(model, info.config))
     if settings.quantize == "int8":
         source = "rendered scenes" if calibration is None else calibration.name
@@ -93,7 +100,11 @@ def _scaled(image: LabelledImage, gsd: float) -> NDArray[np.uint8]:
 
 
 def _cut(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Cut a square anywhere, as large as fits and a multiple of the network's stride."""
+    """Cut a square anywhere, as large as fits and a multiple of the network's stride.
+
+    Images that are too small for the network are padded.
+    """
+    pixels = padded(pixels) if min(pixels.shape[1:]) < 2 * STRIDE else pixels
     shape = [min(side, CALIBRATION_SIDE) // STRIDE * STRIDE for side in pixels.shape[1:]]
     top, left = (
         int(rng.integers(side - cut + 1)) for side, cut in zip(pixels.shape[1:], shape, strict=True)

@@ -86,8 +86,16 @@ def test_a_mosaic_shows_its_sheet_in_as_many_places_and_else_nodata(
         assert np.array_equal(raster.read()[:, 900:, 900:], of.read())
 
 
+def test_a_mosaic_has_room_for_each_sheet_once(
+    scripts: SimpleNamespace, photo: Path, tmp_path: Path
+) -> None:
+    sheet = scripts.rasters.photo_raster(tmp_path, 100, [photo])
+    with pytest.raises(ValueError, match="5 sheets of 100 pixels do not fit into 250"):
+        scripts.rasters.sparse_mosaic(tmp_path, 250, sheet, 5)
+
+
 def test_a_process_is_measured_without_what_started_it(scripts: SimpleNamespace) -> None:
-    ballast = np.ones(400_000_000, np.uint8)
+    ballast = np.ones(100_000_000, np.uint8)
     outcome = scripts.processes.measured([sys.executable, "-c", "print('told')"])
     assert outcome.output == "told\n"
     assert 3 < outcome.peak_mb < len(ballast) / 1e6 / 4

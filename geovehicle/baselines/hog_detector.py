@@ -7,6 +7,7 @@ checkpoint and a format name of its own.  Nothing in it is ever executed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,6 +98,8 @@ class HogSvmDetector:
         What the labels of detections stand for: its classes.
     score, nms : float
         The thresholds in force.
+    arithmetic : str
+        What computes its features, such as ``scikit-image 0.26.0``.
     """
 
     def __init__(self, windows: LinearWindows, info: HogSvmInfo, settings: DetectSettings) -> None:
@@ -104,6 +107,7 @@ class HogSvmDetector:
         self.labels = info.classes
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
+        self.arithmetic = f"scikit-image {version('scikit-image')}"
         self._windows = windows
 
     @classmethod

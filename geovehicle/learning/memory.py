@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from geovehicle.errors import GeoVehicleError
+from geovehicle.model.device import is_no_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ALLOCATORS = ("DefaultCPUAllocator", "MPS backend out of memory", "out of memory")
-"""What RuntimeErrors about memory say on processors and on Apple's GPUs."""
 
 TRAINING = "; lower --batch or --crop"
 VALIDATION = " to validate; leave out --val and use geovehicle evaluate on the checkpoint"
@@ -51,7 +49,7 @@ def enough_memory(device: torch.device, way_out: str = TRAINING) -> Iterator[Non
                 "a process that prepares crops has ended, as a rule for want of memory; "
                 "lower --workers or --crop"
             ) from error
-        if not any(sign in str(error) for sign in ALLOCATORS):
+        if not is_no_memory(error):
             raise
         raise _too_small(device, way_out) from error
 
@@ -69,7 +67,7 @@ def enough_memory_to_validate(device: torch.device) -> Iterator[None]:
         with enough_memory(device, VALIDATION):
             yield
     except GeoVehicleError as error:
-        if not isinstance(error.__cause__, torch.OutOfMemoryError):
+        if not is_no_memory(error.__cause__):
             raise
         raise _too_small(device, VALIDATION) from error
 

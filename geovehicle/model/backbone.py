@@ -139,6 +139,7 @@ class PreActivationUnit(nn.Module):
         active = F.relu(self.bn1(features), inplace=True)
         shortcut = features if self.downsample is None else self.downsample(active)
         branch = self.conv1(active)
+        del active  # of a large patch 130 MB, and the peak of memory is here
         branch = self.conv2(F.relu(self.bn2(branch), inplace=True))
         branch = self.conv3(F.relu(self.bn3(branch), inplace=True))
         branch += shortcut

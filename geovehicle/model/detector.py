@@ -10,9 +10,9 @@ import torch
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoVehicleError
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
-from geovehicle.model.device import choose_device, choose_precision, keep_memory
+from geovehicle.model.device import choose_device, choose_precision, is_no_memory, keep_memory
 from geovehicle.model.fusion import for_inference
-from geovehicle.settings import LIMITS_HOLD_FOR
+from geovehicle.model.proposals import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,9 @@ class VehicleDetector:
         or else its classes.
     score, nms : float
         The thresholds in force.
+    arithmetic : str
+        Where and in which precision it computes, such as ``cpu bfloat16``: the last bits of
+        scores depend on it.
     """
 
     def __init__(self, model: GeneralizedRCNN, info: ModelInfo, settings: DetectSettings) -> None:
@@ -54,15 +57,14 @@ class VehicleDetector:
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
         self._device = choose_device(settings.device)
+        precision = choose_precision(settings.precision, self._device)
+        self.arithmetic = f"{self._device.type} {str(precision).removeprefix('torch.')}"
+        self._model = for_inference(model, self._device, precision)
         if self._device.type == "cpu":
             keep_memory()
-        precision = choose_precision(settings.precision, self._device)
-        self._model = for_inference(model, self._device, precision)
         self._model.roi_heads.score_thresh = self.score
         self._model.roi_heads.nms_thresh = self.nms
-        self._model.roi_heads.detections_per_img *= max(
-            1, round(settings.patch**2 / LIMITS_HOLD_FOR)
-        )
+        self._model.roi_heads.detections_per_img *= share_of(settings.patch**2)
 
     @classmethod
     def load(cls, weights: str | PathLike[str], settings: DetectSettings) -> VehicleDetector:
@@ -86,7 +88,9 @@ class VehicleDetector:
         try:
             with torch.inference_mode():
                 found = self._model(images)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not is_no_memory(error):
+                raise
             raise GeoVehicleError(
                 f"the memory of {self._device} is too small; lower --batch or --patch"
             ) from error

@@ -19,7 +19,23 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 the end of the heap is given back, and a block has a mapping of its own; and how many heaps
 threads have between them."""
 
+MAPPED_FROM = (64 * 2**20, 32 * 2**20)
+"""From how many bytes on a block has a mapping of its own, the second for a C library that
+refuses the first.  Only the widest maps of large patches are above it: among other blocks
+they would leave gaps, which for a patch of 2048 pixels are 260 MB."""
+
 LARGEST_INT = 2**31 - 1
+
+
+NO_MEMORY = ("DefaultCPUAllocator", "MPS backend out of memory", "out of memory")
+"""What RuntimeErrors about memory say on processors and on Apple's GPUs."""
+
+
+def is_no_memory(error: BaseException | None) -> bool:
+    """Tell whether an error says that a device or the machine has too little memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in NO_MEMORY)
 
 
 def choose_device(name: DeviceName) -> torch.device:
@@ -77,11 +93,13 @@ def keep_memory() -> None:
     """Have the C library keep what this process has freed, for the next tensor.
 
     Else glibc gives each large tensor back at once, and the kernel clears its pages anew
-    for the next: for a patch of 2048 pixels a quarter of the time.  Its peak of memory is a
-    sixth higher for it.  Other C libraries are left alone.
+    for the next.  Other C libraries are left alone.
     """
-    if platform.libc_ver()[0] == "glibc":
-        library = ctypes.CDLL(None)
-        library.mallopt(M_MMAP_THRESHOLD, LARGEST_INT)
+    if platform.libc_ver()[0] != "glibc":
+        return
+    library = ctypes.CDLL(None)
+    library.malloc_trim(0)  # what loading has left would not fit the patches' tensors
+    # where it is refused, the other two would only end glibc's own adaptation
+    if any(library.mallopt(M_MMAP_THRESHOLD, size) for size in MAPPED_FROM):
         library.mallopt(M_TRIM_THRESHOLD, LARGEST_INT)
         library.mallopt(M_ARENA_MAX, 1)  # what one thread has freed serves the others

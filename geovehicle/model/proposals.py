@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, cast
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
 IGNORED = -1
 """Label of anchors and proposals that take no part in training."""
 
-CELL_PIXELS = 16**2
-"""Pixels that a cell of the fused map stands for."""
+CELL = 16
+"""Pixels a side that a cell of the fused map stands for."""
+
+PADDED = 2
+"""Cells that both sides of the map are multiples of, as patches are padded."""
 
 COVERED_BY_IGNORE = 0.5
 """A box of which this share lies in an ignore box is not used as background."""
@@ -89,16 +93,31 @@ class ProposalNetwork(RegionProposalNetwork):
         with a suppression of its own.  So the cost grows with a patch's area, not with
         its square, and a car park has as many proposals as in a patch of its own.
         """
-        (count,) = num_anchors_per_level
-        (cell,) = self.anchor_generator.num_anchors_per_location()
-        if not self.training:
-            self._stripes = max(1, round(count / cell * CELL_PIXELS / LIMITS_HOLD_FOR))
-            whole, rest = divmod(count, self._stripes)
-            num_anchors_per_level = [whole + rest, *[whole] * (self._stripes - 1)]
-        kept: tuple[list[Tensor], list[Tensor]] = super().filter_proposals(
-            proposals, objectness, image_shapes, num_anchors_per_level
-        )
+        choose = super().filter_proposals
+        kept: tuple[list[Tensor], list[Tensor]]
+        if self.training:
+            kept = choose(proposals, objectness, image_shapes, num_anchors_per_level)
+            return kept
+        kept = [], []
+        (anchors,) = self.anchor_generator.num_anchors_per_location()
+        grid = tuple(max(sides) for sides in zip(*map(_cells, image_shapes), strict=True))
+        scores = objectness.reshape(len(proposals), *grid, anchors)
+        places = proposals.reshape(len(proposals), *grid, anchors, 4)
+        for boxes, score, shape in zip(places, scores, image_shapes, strict=True):
+            # of its own cells alone: those that pad it depend on the others of the batch
+            rows, columns = _cells(shape)
+            own = boxes[:rows, :columns].reshape(1, -1, 4), score[:rows, :columns].reshape(1, -1)
+            for found, one in zip(kept, choose(*own, [shape], self._levels(shape)), strict=True):
+                found.extend(one)
         return kept
+
+    def _levels(self, shape: tuple[int, int]) -> list[int]:
+        """Cut the anchors of a patch (height, width) into stripes; tell how many each has."""
+        (anchors,) = self.anchor_generator.num_anchors_per_location()
+        cells = math.prod(_cells(shape))
+        self._stripes = share_of(cells * CELL**2)
+        whole, rest = divmod(cells * anchors, self._stripes)
+        return [whole + rest, *[whole] * (self._stripes - 1)]
 
     def post_nms_top_n(self) -> int:
         """Return the limit after suppression, for all stripes of a patch."""
@@ -139,6 +158,18 @@ class ProposalNetwork(RegionProposalNetwork):
             pred_bbox_deltas[positive], torch.cat(regression_targets)[positive]
         )
         return objectness_loss * weight, box_loss / count.clamp_min(1) * weight
+
+
+def share_of(pixels: int) -> int:
+    """Return how many times the limits for a patch a patch of so many pixels may have."""
+    # not max: the sides of an exported graph are no numbers yet
+    return cast("int", torch.sym_max(1, (pixels + LIMITS_HOLD_FOR // 2) // LIMITS_HOLD_FOR))
+
+
+def _cells(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the rows and columns of the map of a patch (height, width), padded alone."""
+    rows, columns = (-(-side // (CELL * PADDED)) * PADDED for side in shape)
+    return rows, columns
 
 
 def on_ignore_box(boxes: Tensor, target: dict[str, Tensor]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import warnings
 from contextlib import contextmanager
@@ -49,6 +50,10 @@ OPTIONS: dict[str, bool | int | float | str] = {
 }
 """An environment variable of the same name goes before."""
 
+_ADDRESS = re.compile(r"(/vsi\w+/|[A-Za-z][\w+.-]+://)[^\s'\"]+")
+"""What GDAL names in its reasons, with the passwords and signatures in it."""
+
+
 _opening = threading.Lock()
 """The filters of warnings are the process's, not the thread's."""
 
@@ -85,7 +90,8 @@ def calling_gdal(name: str, what: str, way_out: str) -> Iterator[None]:
     Parameters
     ----------
     name, what, way_out : str
-        The line: "``name`` ``what`` (GDAL's reason); ``way_out``".
+        The line: "``name`` ``what`` (GDAL's reason); ``way_out``".  The reason has the name in
+        place of addresses, which may hold secrets.
 
     Raises
     ------
@@ -96,8 +102,9 @@ def calling_gdal(name: str, what: str, way_out: str) -> Iterator[None]:
     with rasterio.Env(**ours):
         try:
             yield
-        except (RasterioError, OSError, ValueError) as error:
-            reason = " ".join(str(error.__cause__ or error).split())
+        except (RasterioError, OSError, ValueError, MemoryError) as error:
+            told = " ".join(str(error.__cause__ or error).split()) or "too little memory"
+            reason = _ADDRESS.sub(lambda _: name, told)
             raise RasterError(f"{name} {what} ({reason}); {way_out}") from error
 
 

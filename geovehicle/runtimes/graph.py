@@ -16,7 +16,8 @@ from torchvision.ops import nms, roi_align
 
 from geovehicle.model.build import CONV4_STRIDE, IMAGENET_MEAN, IMAGENET_STD
 from geovehicle.model.orientation import decode
-from geovehicle.settings import LIMITS_HOLD_FOR
+from geovehicle.model.proposals import share_of
+from geovehicle.settings import ONNX_LARGEST_SIDE
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -93,16 +94,16 @@ class DetectorGraph(nn.Module):
         rows, columns = objectness.shape[1:]
         scores = objectness.permute(1, 2, 0).reshape(-1)
         codes = deltas.reshape(shapes, 4, rows, columns).permute(2, 3, 0, 1).reshape(-1, 4)
-        # patches beyond the size that the limits are for may have as many more
-        pixels = rows * columns * CONV4_STRIDE**2
-        share = torch.sym_max(1, (2 * pixels + LIMITS_HOLD_FOR) // (2 * LIMITS_HOLD_FOR))
-        limit = config.rpn_top_n * share
-        best = scores.topk(torch.sym_min(3 * limit, rows * columns * shapes)).indices
+        share = share_of(rows * columns * CONV4_STRIDE**2)
+        best, stripe, own = _best_of_stripes(scores, share, 3 * config.rpn_top_n)
         anchors = self._anchors(rows, columns)[best]
         boxes = self.rpn.box_coder.decode(codes[best], [anchors]).reshape(-1, 4)
         boxes = torch.minimum(boxes.clamp_min(0), size.flip(0).repeat(2).float())
-        kept = nms(boxes, scores[best], config.rpn_nms_iou)
-        return boxes[kept[:limit]]
+        own &= (boxes[:, 2:] - boxes[:, :2] >= self.rpn.min_size).all(dim=1)
+        boxes, stripe = boxes[own], stripe[own]  # so late, as only now their number may be any
+        apart = boxes + (stripe * 2 * ONNX_LARGEST_SIDE)[:, None]  # each has its own suppression
+        kept = nms(apart, scores[best][own], config.rpn_nms_iou)
+        return boxes[kept[: share * config.rpn_top_n]]
 
     def _anchors(self, rows: int, columns: int) -> Tensor:
         """Return the anchors of all cells of the map, row by row, (rows * columns * A, 4)."""
@@ -110,3 +111,22 @@ class DetectorGraph(nn.Module):
         y, x = torch.meshgrid(down, across, indexing="ij")
         corners = torch.stack([x, y, x, y], dim=-1).reshape(-1, 1, 4)
         return (corners + self.shapes).reshape(-1, 4)
+
+
+def _best_of_stripes(scores: Tensor, share: int, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the best anchors of each of `share` stripes, the stripes, and which of them count.
+
+    ONNX has no loop over a number of stripes that the patch decides.  So there are as many
+    choices as the largest patch needs, and for smaller ones the last of them do not count.
+    """
+    count = scores.shape[0]
+    whole, rest = count // share, count % share
+    index, best, stripe, counted = torch.arange(count), [], [], []
+    for number in range(share_of(ONNX_LARGEST_SIDE**2)):
+        start = rest + number * whole if number else 0
+        own = (index >= start) & (index < rest + (number + 1) * whole)
+        chosen = scores.masked_fill(~own, -torch.inf).topk(torch.sym_min(most, count)).indices
+        best.append(chosen)
+        counted.append(own[chosen])
+        stripe.append(torch.full_like(chosen, number))
+    return torch.cat(best), torch.cat(stripe), torch.cat(counted)

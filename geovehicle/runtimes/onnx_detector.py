@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geovehicle.detections import Detections
-from geovehicle.errors import SettingsError
+from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.model.build import STRIDE
 from geovehicle.model.checkpoint import locate
+from geovehicle.model.device import keep_memory
 from geovehicle.model.heads import NARROWEST
+from geovehicle.model.proposals import share_of
 from geovehicle.runtimes.onnx_file import read_onnx_info
-from geovehicle.runtimes.sessions import open_session
-from geovehicle.settings import LIMITS_HOLD_FOR, ONNX_LARGEST_SIDE
+from geovehicle.runtimes.sessions import first_line, open_session
+from geovehicle.settings import ONNX_LARGEST_SIDE
 from geovehicle.suppression import suppress
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class OnnxDetector:
 
     Parameters
     ----------
-    session : callable
+    session : Session
         Runs the graph of :class:`geovehicle.runtimes.graph.DetectorGraph`.
     info : ModelInfo
         What the network was trained for.
@@ -50,6 +52,8 @@ class OnnxDetector:
         What the labels of detections stand for.
     score, nms : float
         The thresholds in force.
+    arithmetic : str
+        The runtime, its version, where and in which precision it computes.
 
     Raises
     ------
@@ -71,8 +75,9 @@ class OnnxDetector:
         self.labels = info.config.types or info.classes
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
-        share = max(1, round(settings.patch**2 / LIMITS_HOLD_FOR))
-        self._most = info.config.detections_per_patch * share
+        self._most = info.config.detections_per_patch * share_of(settings.patch**2)
+        keep_memory()
+        self.arithmetic = session.arithmetic
         self._session = session
 
     @classmethod
@@ -98,8 +103,14 @@ class OnnxDetector:
 
     def _detect(self, pixels: NDArray[np.uint8]) -> Detections:
         height, width = pixels.shape[1:]
-        image = np.pad(pixels, ((0, 0), (0, _missing(height)), (0, _missing(width))))
-        answers = self._session({"image": image, "size": np.array([height, width])})
+        image = padded(pixels)
+        try:
+            answers = self._session.run({"image": image, "size": np.array([height, width])})
+        except Exception as error:  # the runtimes' own, which have no common base
+            raise GeoVehicleError(
+                f"the network failed on a patch of {width} x {height} pixels ({first_line(error)});"
+                " lower --patch, or give a checkpoint"
+            ) from error
         scores = answers[1]
         best = np.argsort(-scores, kind="stable")
         best = best[scores[best] > self.score]
@@ -126,6 +137,12 @@ class OnnxDetector:
         classes = [found.filter(found.labels == label) for label in np.unique(found.labels)]
         kept = Detections.concatenate([suppress(one, self.nms) for one in classes])
         return kept.filter(np.argsort(-kept.scores, kind="stable"))
+
+
+def padded(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return pixels (3, H, W) as the graph takes them, with 0 to the right and below."""
+    missing = [(0, _missing(side)) for side in pixels.shape[1:]]
+    return np.pad(pixels, ((0, 0), *missing))
 
 
 def _missing(side: int) -> int:

@@ -37,6 +37,10 @@ def to_onnx(graph: DetectorGraph) -> Any:
     import torch
 
     onnx = _library()
+    try:
+        import onnxscript  # noqa: F401  # torch.onnx asks for it late, and in its own words
+    except ImportError as error:
+        raise GeoVehicleError(MISSING) from error
     rows, columns = (
         torch.export.Dim(name, min=2, max=ONNX_LARGEST_SIDE // STRIDE)
         for name in ("rows", "columns")
@@ -88,7 +92,7 @@ def read_onnx_info(path: Path) -> ModelInfo:
     """
     onnx = _library()
     try:
-        model = onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
         told = {one.key: one.value for one in model.metadata_props}
     except Exception as error:  # that of protobuf, which has no better base
         raise CheckpointError(f"{path} is not an ONNX file; export the weights again") from error
@@ -114,7 +118,6 @@ def _library() -> Any:
     try:
         import onnx
         import onnx.checker
-        import onnxscript  # noqa: F401  # torch.onnx asks for it late, and in its own words
     except ImportError as error:
         raise GeoVehicleError(MISSING) from error
     return onnx

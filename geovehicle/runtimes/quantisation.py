@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from geovehicle.errors import GeoVehicleError
 from geovehicle.runtimes.onnx_file import MISSING
+from geovehicle.runtimes.sessions import first_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,7 +42,7 @@ def quantised(model: Any, examples: Iterable[Inputs]) -> Any:
     Raises
     ------
     GeoVehicleError
-        If the extra is not installed.
+        If the extra is not installed, or the examples cannot be run.
     """
     try:
         import onnx
@@ -53,17 +54,25 @@ def quantised(model: Any, examples: Iterable[Inputs]) -> Any:
     onnx.helper.set_model_props(prepared, {PREPARED: "onnxruntime.quant"})
     with TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"
-        quantize_static(
-            prepared,
-            path,
-            _Examples(iter(examples)),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv", "Gemm"],
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=_left_in_float(model),
-        )
+        try:
+            quantize_static(
+                prepared,
+                path,
+                _Examples(iter(examples)),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Gemm"],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=_left_in_float(model),
+            )
+        except GeoVehicleError:
+            raise  # of a labelled image
+        except Exception as error:  # the runtime's own, which have no common base
+            raise GeoVehicleError(
+                f"the ranges of int8 cannot be measured ({first_line(error)});"
+                " calibrate on other images or with fewer --patches"
+            ) from error
         return onnx.load(path)
 
 

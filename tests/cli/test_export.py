@@ -18,6 +18,9 @@ def test_the_file_is_told_and_then_described(run, monkeypatch, tmp_path):
     [
         (["-o", "a.pt"], 4, "another suffix than .onnx"),
         (["-o", "a.onnx", "--calibrate", "b.json"], 2, "with --quantize int8 only"),
+        (["-o", "a.onnx", "--patches", "9"], 2, "with --quantize int8 only"),
+        (["-o", "a.onnx", "--seed", "9"], 2, "with --quantize int8 only"),
+        (["-o", "a.onnx", "--weights", "b.onnx"], 3, "b.onnx is an export already"),
         (["-o", "none/a.onnx"], 4, "there is no folder"),
         (["-o", "a.onnx", "--weights", "none"], 3, "neither a file nor one of the names"),
     ],

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +11,7 @@ from geovehicle.errors import GeoVehicleError, SettingsError
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
 from geovehicle.model.detector import VehicleDetector
-from geovehicle.model.device import choose_device, choose_precision, keep_memory
+from geovehicle.model.device import choose_device, choose_precision
 from geovehicle.patches import PatchWindow
 from geovehicle.raster.source import Patch
 from geovehicle.settings import VEHICLE_TYPES, DetectSettings
@@ -129,13 +128,9 @@ def test_larger_patches_may_have_more_detections(model: GeneralizedRCNN, info: M
     assert limits == [info.config.detections_per_patch * factor for factor in (1, 1, 4)]
 
 
-def test_freed_memory_is_kept_with_glibc_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[int, int]] = []
-    library = SimpleNamespace(mallopt=lambda *parameter: told.append(parameter))
-    monkeypatch.setattr("geovehicle.model.device.ctypes.CDLL", lambda name: library)
-    monkeypatch.setattr("geovehicle.model.device.platform.libc_ver", lambda: ("", ""))
-    keep_memory()
-    assert not told
-    monkeypatch.setattr("geovehicle.model.device.platform.libc_ver", lambda: ("glibc", "2.36"))
-    keep_memory()
-    assert [parameter for parameter, _ in told] == [-3, -1, -8]
+def test_the_arithmetic_is_told(model: GeneralizedRCNN, info: ModelInfo) -> None:
+    told = [
+        VehicleDetector(model, info, replace(PLAIN, precision=precision)).arithmetic
+        for precision in ("float32", "bfloat16")
+    ]
+    assert told == ["cpu float32", "cpu bfloat16"]

@@ -117,18 +117,41 @@ def test_each_stripe_of_a_large_patch_has_the_proposals_of_a_patch_of_its_own() 
     part._pre_nms_top_n["testing"] = 60
     count = (1024 // 16) ** 2 * 9
     torch.manual_seed(0)
-    boxes = [torch.rand(1, count, 4) * 500 + top for top in (0, 1024)]
+    boxes = [torch.rand(1, count, 4) * 500 for _ in range(2)]
     for one in boxes:
         one[..., 2:] += 500
     scores = [torch.randn(1, count) for _ in boxes]
-    shape = [(2048, 2048)]
     alone = [
-        part.filter_proposals(one, score, shape, [count])[0][0]
+        part.filter_proposals(one, score, [(1024, 1024)], [count])[0][0]
         for one, score in zip(boxes, scores, strict=True)
     ]
-    whole = (torch.cat(boxes, 1), torch.cat(scores, 1), shape, [2 * count])
+    boxes[1][..., 1::2] += 1024
+    alone[1][..., 1::2] += 1024
+    whole = (torch.cat(boxes, 1), torch.cat(scores, 1), [(2048, 1024)], [2 * count])
     (together,), _ = part.filter_proposals(*whole)
     assert {*map(tuple, together.tolist())} == {*map(tuple, torch.cat(alone).tolist())}
     part._post_nms_top_n["testing"] = len(alone[0]) // 4
     (fewer,), _ = part.filter_proposals(*whole)
     torch.testing.assert_close(fewer, together[: 2 * (len(alone[0]) // 4)])
+
+
+def test_the_proposals_of_a_patch_do_not_depend_on_the_others_of_its_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("geovehicle.model.proposals.LIMITS_HOLD_FOR", 64 * 128)
+    part = network().eval()
+    part._pre_nms_top_n["testing"] = 20
+    torch.manual_seed(0)
+    corner = torch.rand(2, 16, 12, 9, 2) * 60
+    boxes = torch.cat([corner, corner + 30], dim=-1)
+    scores = torch.randn(2, 16, 12, 9)
+    shapes = [(120, 80), (250, 190)]
+    together, sure = part.filter_proposals(
+        boxes.flatten(1, 3), scores.flatten(), shapes, [16 * 12 * 9]
+    )
+    alone, certain = part.filter_proposals(
+        boxes[:1, :8, :6].flatten(1, 3), scores[:1, :8, :6].flatten(), shapes[:1], [8 * 6 * 9]
+    )
+    torch.testing.assert_close(together[0], alone[0])
+    torch.testing.assert_close(sure[0], certain[0])
+    assert len(together[1]) > len(together[0])

@@ -166,3 +166,21 @@ def test_gdals_words_become_one_line() -> None:
         calling_gdal("a.tif", "is bad", "mend it"),
     ):
         raise OSError("one\n  two")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("'/vsicurl/https://me:secret@example.org/a.tif?sig=secret' not recognized"),
+        ValueError("no https://example.org/a.tif?sig=secret, there"),
+        MemoryError(),
+    ],
+)
+def test_reasons_keep_secrets_and_are_one_line(error: Exception) -> None:
+    line = r"^a\.tif cannot be read \(.+\); wait$"
+    with (
+        pytest.raises(RasterError, match=line) as caught,
+        calling_gdal("a.tif", "cannot be read", "wait"),
+    ):
+        raise error
+    assert "secret" not in str(caught.value)

@@ -1,28 +1,36 @@
 from __future__ import annotations
 
+import re
 import sys
+from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 import pytest
+import torch
+from torchvision.models.detection.image_list import ImageList
 
 from geovehicle.engines.detectors import describe, load_detector
 from geovehicle.errors import CheckpointError, GeoVehicleError, SettingsError
+from geovehicle.model.build import STRIDE
+from geovehicle.model.checkpoint import load_checkpoint
 from geovehicle.runtimes import sessions
+from geovehicle.runtimes.graph import DetectorGraph
 from geovehicle.runtimes.onnx_detector import OnnxDetector
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import ONNX_LARGEST_SIDE, DetectSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from geovehicle.raster.source import Patch
+    from geovehicle.settings import PrecisionName
 
     Noise = Callable[[int, int], Patch]
 
 PLAIN = DetectSettings(device="cpu", precision="float32")
-RUNTIMES = {"openvino": sessions._by_openvino, "onnxruntime": sessions._by_onnxruntime}
+RUNTIMES = {"openvino": sessions.by_openvino, "onnxruntime": sessions.by_onnxruntime}
 
 
 @pytest.mark.parametrize("open_session", RUNTIMES.values(), ids=RUNTIMES)
@@ -63,7 +71,81 @@ def test_another_device_is_refused(exported: tuple[Path, Path]) -> None:
     with pytest.raises(SettingsError, match="leave out --device"):
         load_detector(exported[1], DetectSettings(device="cuda"))
     with pytest.raises(SettingsError, match="lower --patch"):
-        load_detector(exported[1], DetectSettings(patch=8193))
+        load_detector(exported[1], DetectSettings(patch=ONNX_LARGEST_SIDE + 1))
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 64), (180, 90), (192, 192), (160, 320)])
+def test_proposals_are_chosen_by_stripes_as_in_the_checkpoint(
+    exported: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, height: int, width: int
+) -> None:
+    monkeypatch.setattr("geovehicle.model.proposals.LIMITS_HOLD_FOR", 96 * 96)
+    monkeypatch.setattr("geovehicle.runtimes.graph.ONNX_LARGEST_SIDE", 256)
+    model, info = load_checkpoint(exported[0])
+    graph = DetectorGraph(model, info.config)
+    torch.manual_seed(0)
+    rows, columns = (-(-side // STRIDE) * 2 for side in (height, width))
+    shapes = len(graph.shapes)
+    objectness = torch.randn(1, shapes, rows, columns)
+    deltas = torch.randn(1, 4 * shapes, rows, columns) / 4
+    head = lambda features: ([objectness], [deltas])  # noqa: E731
+    monkeypatch.setattr(model.rpn, "head", torch.nn.Identity())
+    monkeypatch.setattr(model.rpn.head, "forward", head)
+    level = OrderedDict(fused=torch.zeros(1, 8, rows, columns))
+    padded = torch.zeros(1, 3, 16 * rows, 16 * columns)
+    (exact,), _ = model.rpn(ImageList(padded, [(height, width)]), level)
+    found = graph._proposals(objectness[0], deltas[0], torch.tensor([height, width]))
+    assert len(exact) > 20
+    torch.testing.assert_close(found, exact, atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "expected"),
+    [
+        ("openvino", "float32", r"openvino \d.* cpu f32"),
+        ("onnxruntime", "auto", r"onnxruntime \d.* cpu float32"),
+    ],
+)
+def test_the_arithmetic_is_told(
+    exported: tuple[Path, Path], name: str, precision: PrecisionName, expected: str
+) -> None:
+    session = RUNTIMES[name](exported[1], precision)
+    assert re.fullmatch(expected, OnnxDetector(session, describe(exported[1]), PLAIN).arithmetic)
+
+
+def test_a_runtime_that_fails_leaves_the_file_to_the_next(
+    exported: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(path: Path, precision: str) -> None:
+        raise RuntimeError("an operation is missing\nat line 7")
+
+    monkeypatch.setattr(sessions, "by_openvino", fails)
+    assert sessions.open_session(exported[1], "auto").arithmetic.startswith("onnxruntime")
+    with pytest.raises(CheckpointError, match=r"cannot be run \(an operation is missing\); export"):
+        sessions.open_session(exported[1], "bfloat16")
+
+
+def test_onnx_runtime_does_not_pretend_to_compute_in_bfloat16(
+    exported: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(SettingsError, match="leave out --precision"):
+        sessions.open_session(exported[1], "bfloat16")
+
+
+def test_a_graph_that_fails_is_one_line(exported: tuple[Path, Path], noise: Noise) -> None:
+    def fails(inputs: object) -> list[np.ndarray]:
+        raise RuntimeError("bad allocation\nin node 3")
+
+    detector = OnnxDetector(sessions.Session(fails, "none"), describe(exported[1]), PLAIN)
+    with pytest.raises(GeoVehicleError, match=r"64 pixels \(bad allocation\); lower --patch"):
+        detector([noise(96, 64)])
+
+
+def test_a_description_needs_no_exporter(
+    exported: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    assert describe(exported[1]).classes == ("car", "bus")
 
 
 def test_a_file_that_is_no_export_is_refused(tmp_path: Path) -> None:
