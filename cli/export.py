@@ -33,7 +33,7 @@ from .options import options_of, weights_option
 )
 @options_of(ExportSettings)
 def command(output: Path, weights: str, calibrate: Path | None, settings: ExportSettings) -> None:
-    """Write a network as one file that runs without torch.
+    """Write a network for ONNX Runtime or OpenVINO, in float32 or int8.
 
     The file holds its own description, so that --weights MODEL.onnx is enough for
     detect, evaluate and info.

@@ -110,8 +110,7 @@ ONNX_OPSET = 18
 """The oldest that torch's exporter writes, so that the most runtimes read it."""
 
 ONNX_LARGEST_SIDE = 2048
-"""Longest side of a patch that an exported graph takes, pixels: the default of ``--patch``.
-The graph holds as many choices of proposals as such a patch has stripes, one after another."""
+"""Longest side of a patch that an exported graph takes, pixels.  The graph holds as many choices of proposals as such a patch has stripes, one after another."""
 
 CALIBRATION_SIDE = 512
 """Side of the patches that 8-bit ranges are measured on, pixels: all values of a network of
@@ -381,7 +380,7 @@ class DetectSettings(Ranged):
         minimum=0.0,
         open_minimum=True,
     )
-    patch: int = setting(2048, "Side of a patch in pixels of the model's GSD.", minimum=256)
+    patch: int = setting(1536, "Side of a patch in pixels of the model's GSD.", minimum=256)
     overlap: float = setting(
         LONGEST_VEHICLE_M,
         "Overlap of neighbouring patches in metres: the longest vehicle.",
