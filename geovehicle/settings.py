@@ -110,7 +110,8 @@ ONNX_OPSET = 18
 """The oldest that torch's exporter writes, so that the most runtimes read it."""
 
 ONNX_LARGEST_SIDE = 2048
-"""Longest side of a patch that an exported graph takes, pixels.  The graph holds as many choices of proposals as such a patch has stripes, one after another."""
+"""Longest side of a patch that an exported graph takes, pixels.  The graph holds as many choices
+of proposals as such a patch has stripes, one after another."""
 
 CALIBRATION_SIDE = 512
 """Side of the patches that 8-bit ranges are measured on, pixels: all values of a network of
