@@ -19,10 +19,10 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 the end of the heap is given back, and a block has a mapping of its own; and how many heaps
 threads have between them."""
 
-MAPPED_FROM = (64 * 2**20, 32 * 2**20)
+MAPPED_FROM = (80 * 2**20, 32 * 2**20)
 """From how many bytes on a block has a mapping of its own, the second for a C library that
-refuses the first.  Only the widest maps of large patches are above it: among other blocks
-they would leave gaps, which for a patch of 2048 pixels are 260 MB."""
+refuses the first.  The widest maps of the default patch are 72 MiB.  Those of larger patches
+would leave gaps among other blocks, which for a patch of 2048 pixels are 260 MB."""
 
 LARGEST_INT = 2**31 - 1
 
