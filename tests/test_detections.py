@@ -29,16 +29,6 @@ def _lying(rectangles: Any, scores: Any | None = None) -> Detections:
 
 
 @st.composite
-def turned_detections(draw: Any) -> Detections:
-    count = draw(st.integers(0, 30))
-    centres = draw(hnp.arrays(int, (count, 2), elements=st.integers(0, 60)))
-    sizes = draw(hnp.arrays(int, (count, 2), elements=st.integers(2, 30)))
-    angles = draw(hnp.arrays(float, (count, 1), elements=st.floats(-4, 4)))
-    scores = draw(hnp.arrays(np.float32, count, elements=st.sampled_from([0.25, 0.5, 0.75, 1])))
-    return _lying(np.hstack([centres, sizes, angles]).reshape(-1, 5), scores)
-
-
-@st.composite
 def random_detections(draw: Any) -> Detections:
     count = draw(st.integers(0, 40))
     corners = draw(hnp.arrays(int, (count, 2), elements=st.integers(0, 60)))
