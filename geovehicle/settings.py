@@ -408,7 +408,7 @@ class DetectSettings(Ranged):
 
 @dataclass(frozen=True)
 class EngineSettings(Ranged):
-    """What does the work of ``geovehicle detect``; the result does not depend on it."""
+    """What does the work of ``geovehicle detect``, see docs/cluster.md for the last bits."""
 
     engine: EngineName = setting(
         "local",
