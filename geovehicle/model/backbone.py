@@ -55,6 +55,17 @@ class Backbone(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return conv4 (N, 1024, H/16, W/16) and conv5 (N, 2048, H/32, W/32)."""
+        return self.late(self.early(images))
+
+    def early(self, images: Tensor) -> Tensor:
+        """Return what the first unit of conv3 gives, (N, 512, H/8, W/8).
+
+        Up to here maps are large, and their pixels see 21 pixels of the image to each side.
+        """
+        raise NotImplementedError
+
+    def late(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return conv4 and conv5 of what :meth:`early` gave, which may be overwritten."""
         raise NotImplementedError
 
     def load_imagenet(self, path: Path | None = None) -> None:
@@ -90,13 +101,19 @@ class ResNet50(Backbone):
             if name not in ("avgpool", "fc"):
                 self.add_module(name, part)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return conv4 and conv5, see :meth:`Backbone.forward`."""
+    def early(self, images: Tensor) -> Tensor:
+        """Return the first unit of conv3, see :meth:`Backbone.early`."""
         features = images
-        for name, part in self.named_children():
-            if name != "layer4":
-                features = part(features)
-        return features, self.get_submodule("layer4")(features)
+        for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2.0"):
+            features = self.get_submodule(name)(features)
+        return features
+
+    def late(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return conv4 and conv5, see :meth:`Backbone.late`."""
+        for unit in list(self.get_submodule("layer2").children())[1:]:
+            features = unit(features)
+        conv4 = self.get_submodule("layer3")(features)
+        return conv4, self.get_submodule("layer4")(conv4)
 
     def load_imagenet(self, path: Path | None = None) -> None:
         """Load torchvision's ImageNet weights from a safetensors file or its download."""
@@ -182,12 +199,18 @@ class ResNet50V2(Backbone):
         rest = (PreActivationUnit(4 * width, width, 1) for _ in range(units - 1))
         return nn.Sequential(first, *rest)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return conv4 and conv5, see :meth:`Backbone.forward`."""
+    def early(self, images: Tensor) -> Tensor:
+        """Return the first unit of conv3, see :meth:`Backbone.early`."""
         features = F.relu(self.bn1(self.conv0(self.bn0(images))), inplace=True)
         features = F.max_pool2d(features, 3, stride=2, padding=1)
-        for stage in self.stages[:3]:
-            features = stage(features)
+        first: Tensor = self.get_submodule("stages.1.0")(self.stages[0](features))
+        return first
+
+    def late(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return conv4 and conv5, see :meth:`Backbone.late`."""
+        for unit in list(self.stages[1].children())[1:]:
+            features = unit(features)
+        features = self.stages[2](features)
         conv5 = self.stages[3](features)
         conv4 = F.relu(self.bn_conv4(features), inplace=True)
         return conv4, F.relu(self.bn_conv5(conv5), inplace=True)

@@ -8,6 +8,7 @@ What training needs apart, detection can do at once.  All of it is exact up to r
 - the reduction of conv5 and the projection of the fused map, both linear, become one
   convolution, and conv4 is projected before the sum, of a quarter of the channels;
 - the weights are cast once, not at each call, and lie channels last;
+- the widest maps are computed by :mod:`geovehicle.model.stripes`;
 - on processors, proposals are pooled by :mod:`geovehicle.model.pooling`.
 
 The batch norm at the head of a pre-activation unit stays: the shortcut needs its input.
@@ -29,6 +30,7 @@ from torchvision.models.detection.image_list import ImageList
 from geovehicle.model.backbone import ResNet50V2
 from geovehicle.model.build import IMAGENET_MEAN, IMAGENET_STD, Features, Normalize
 from geovehicle.model.pooling import BagRoIAlign
+from geovehicle.model.stripes import Stripes
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -125,7 +127,7 @@ class FusedFeatures(nn.Module):
 
     def __init__(self, features: Features) -> None:
         super().__init__()
-        self.backbone = features.backbone
+        self.backbone = Stripes(features.backbone)
         skip, project = features.skip_connection, features.project
         self.of_conv4 = project if skip else None
         self.of_conv5 = _composed(features.reduce, project, with_bias=not skip)
