@@ -24,8 +24,9 @@ demo: $(VENV)/.installed ## Render an example orthophoto and find its vehicles
 	@echo "GeoPackage: $(CURDIR)/$(VEHICLES)  (drag it into QGIS, over $(CURDIR)/$(EXAMPLE))"
 	@echo "Picture:    $(CURDIR)/$(PICTURE)"
 
+# A process a core, each with one thread, takes two thirds of the time of one process.
 test: $(VENV)/.installed-dev ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: $(VENV)/.installed-dev ## Check style and layout
 	$(BIN)/ruff check
