@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,42 @@ def test_arrays_have_the_documented_types() -> None:
     assert len(found) == 1
     assert len(Detections.empty()) == 0
     assert Detections.empty().footprints is None
+
+
+@pytest.mark.parametrize("given_type", [np.int32, np.float32, np.float64])
+def test_arrays_of_other_types_are_converted(given_type: type) -> None:
+    """Runtimes have their own: 32-bit boxes and labels, 64-bit scores."""
+    numbers = np.ones(1, given_type)
+    boxes, corners = np.ones((1, 4), given_type), np.ones((1, 4, 2), given_type)
+    found = Detections(boxes, numbers, numbers, corners, numbers)
+    exact = (found.boxes, found.footprints)
+    rest = (found.scores, found.label_scores, found.labels)
+    assert {str(array.dtype) for array in exact} == {"float64"}
+    assert [str(array.dtype) for array in rest] == ["float32", "float32", "int64"]
+
+
+def test_one_vehicle_needs_no_outer_axis_and_none_is_an_empty_list() -> None:
+    box, corners = [0, 0, 2, 4], [[0, 0], [2, 0], [2, 4], [0, 4]]
+    alone = Detections(box, 0.5, 1, corners, 0.25)  # type: ignore[arg-type]
+    none = Detections([], [], [], [], [])  # type: ignore[arg-type]
+    for found, count in ((alone, 1), (none, 0)):
+        assert len(found) == count
+        assert found.outlines.shape == (count, 4, 2)
+        assert found.centres().shape == (count, 2)
+        for row in (found.scores, found.labels, found.label_scores):
+            assert row.shape == (count,)
+
+
+def test_detections_cannot_be_changed_under_who_holds_them() -> None:
+    found = _detections([[0, 0, 1, 1]])
+    with pytest.raises(FrozenInstanceError):
+        found.boxes = np.zeros((2, 4))  # type: ignore[misc]
+
+
+def test_detections_are_told_apart_by_what_they_are_not_by_their_arrays() -> None:
+    first, alike = _detections([[0, 0, 1, 1], [2, 2, 3, 3]]), _detections([[0, 0, 1, 1]] * 2)
+    assert [first, alike].index(alike) == 1
+    assert len({first, alike, first}) == 2
 
 
 @pytest.mark.parametrize(
@@ -146,7 +183,7 @@ def test_concatenate_keeps_the_order() -> None:
 
 
 def test_centres_lie_between_the_corners() -> None:
-    assert _detections([[0, 2, 4, 8]]).centres().tolist() == [[2, 5]]
+    assert _detections([[0, 2, 4, 8], [1, 2, 4, 9]]).centres().tolist() == [[2, 5], [2.5, 5.5]]
 
 
 @given(random_detections(), random_detections())
@@ -158,6 +195,15 @@ def test_iou_is_that_of_the_polygons(first: Detections, second: Detections) -> N
         shapely.union(one[:, None], two)
     )
     np.testing.assert_allclose(matrix, expected)
+
+
+@pytest.mark.parametrize("size", [1e-4, 0.1, 1e4])
+def test_iou_does_not_depend_on_the_size_of_a_pixel(size: float) -> None:
+    corners = np.random.default_rng(0).integers(0, 20, (2, 30, 2))
+    one, other = np.concatenate([corners, corners + 5], axis=2).astype(float)
+    expected = box_iou(one[:, None], other)
+    assert 0 < np.count_nonzero(expected) < expected.size
+    np.testing.assert_allclose(box_iou(one[:, None] * size, other * size), expected, atol=1e-9)
 
 
 def test_boxes_without_area_overlap_nothing() -> None:

@@ -69,8 +69,31 @@ def test_rings_are_valid_and_counter_clockwise(transform: Affine, boxes: Any) ->
 
 def test_no_boxes_are_no_polygons() -> None:
     grid = GeoGrid(10, 10, Affine.scale(2), RD)
-    for none in ((0, 4), (0, 4, 2)):
-        assert grid.polygons(np.empty(none)).shape == (0,)
+    for none in (np.empty((0, 4)), np.empty((0, 4, 2)), []):
+        assert grid.polygons(none).shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8, np.int16])
+def test_boxes_of_few_bits_become_polygons_without_loss(dtype: type) -> None:
+    """In the Netherlands, 32-bit coordinates would be 3 cm off."""
+    grid = GeoGrid(255, 255, Affine(0.1, 0, 155123.46, 0, -0.1, 463987.65), RD)
+    box = np.array([[3, 7, 200, 251]])
+    narrow, wide = grid.polygons(box.astype(dtype)), grid.polygons(box.astype(np.float64))
+    assert shapely.get_coordinates(narrow).tolist() == shapely.get_coordinates(wide).tolist()
+
+
+@pytest.mark.parametrize("first", range(4))
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize("south_up", [1, -1])
+def test_a_footprint_with_a_dent_is_counter_clockwise_wherever_it_begins(
+    first: int, step: int, south_up: int
+) -> None:
+    dent = np.array([[0.0, 0], [10, 2], [0, 4], [3, 2]])
+    corners = dent[np.arange(first, first + 4 * step, step) % 4]
+    grid = GeoGrid(10, 10, Affine(0.1, 0.02, 155e3, 0, 0.1 * south_up, 463e3), RD)
+    (polygon,) = grid.polygons(corners[None])
+    assert polygon.is_valid
+    assert polygon.exterior.is_ccw
 
 
 def _rectangle(length: float, width: float, azimuth: float, place: Any = (0, 0)) -> Any:
@@ -229,6 +252,7 @@ SPHERE = 6371008.8
         ("EPSG:3857", (0.1, 0.1), (24.9, 60.0), (0.05, 0.05), 5e-3),
         ("EPSG:3395", (0.1, 0.1), (24.9, 60.0), (0.05, 0.05), 5e-3),
         ("EPSG:7415", (0.1, 0.1), (5.3876, 52.1562), (0.1, 0.1), 2e-4),  # with heights
+        ("EPSG:4979", (1e-6, 1e-6), (4.9, 0.0), (0.11132, 0.110574), 1e-4),  # likewise, in metres
     ],
 )
 def test_gsd_is_metres_on_the_ground(
@@ -262,6 +286,7 @@ def _on_the_ground(crs: str, lon: float, lat: float, azimuth: float) -> Any:
         ("EPSG:3395", 0.2, (24.9, 60.0), 0.0),
         ("EPSG:2263", 0.3, (-74.0, 40.7), 0.0),
         ("EPSG:4258", 1e-6, (24.9, 60.0), 0.0),
+        ("EPSG:4937", 1e-6, (24.9, 60.0), 0.0),  # with heights in metres
         ("EPSG:4807", 1e-6, (2.5, 46.0), 0.0),  # grads
     ],
 )
@@ -304,6 +329,7 @@ def test_an_azimuth_is_turned_to_the_north_of_another_crs(
         (4326, 3857, (11.57, 500.0)),
         (4326, 4807, (math.nan, 48.1)),
         (25832, 4326, (1e12, 1e12)),
+        (25832, 28992, (1e12, 1e12)),
         (25832, 28992, (math.inf, 0.0)),
     ],
 )
@@ -313,6 +339,14 @@ def test_where_a_crs_does_not_reach_azimuths_are_not_known(
     good = pyproj.Transformer.from_crs(4326, crs, always_xy=True).transform(11.57, 48.1)
     degrees, places = np.array([30.0, 60.0]), np.array([beyond, good])
     found = turned(degrees, places, pyproj.CRS.from_epsg(crs), pyproj.CRS.from_epsg(target))
+    assert np.isnan(found).tolist() == [True, False]
+
+
+def test_an_azimuth_that_begins_beyond_the_horizon_is_not_known() -> None:
+    """Though the step by which it is turned ends on this side."""
+    places = np.array([[90.00005, 1.0], [89.9999, 1.0]])
+    globe = pyproj.CRS("+proj=ortho +lat_0=0 +lon_0=0 +ellps=WGS84")
+    found = turned(np.full(2, 270.0), places, pyproj.CRS.from_epsg(4326), globe)
     assert np.isnan(found).tolist() == [True, False]
 
 
@@ -328,6 +362,16 @@ def test_azimuths_run_clockwise_from_the_y_axis() -> None:
     assert azimuths(None, axes) % 180 == pytest.approx([0, 45, 90, 135, 0, 135])
 
 
+@pytest.mark.parametrize("crs", [None, RD, CRS.from_epsg(4326)])
+def test_azimuths_are_below_180_degrees_in_every_direction(crs: CRS | None) -> None:
+    angles = np.radians(np.arange(-355, 360, 30))
+    ends = 1e-5 * np.stack([np.sin(angles), np.cos(angles)], axis=-1)
+    axes = np.stack([np.zeros_like(ends), ends], axis=1)
+    found = azimuths(None if crs is None else pyproj.CRS(crs), axes)
+    assert ((found >= 0) & (found <= 180)).all()
+    assert found == pytest.approx(np.degrees(angles) % 180, abs=0.2)
+
+
 def test_gsd_is_that_of_the_centre() -> None:
     # 10 degrees of latitude in Web Mercator, from 55 N to 65 N.
     low, high = (math.log(math.tan(math.radians(45 + lat / 2))) for lat in (55, 65))
@@ -337,6 +381,25 @@ def test_gsd_is_that_of_the_centre() -> None:
     middle = 2 * math.degrees(math.atan(math.exp((low + high) / 2))) - 90
     gsd, _ = grid.ground_sampling_distance()
     assert gsd == pytest.approx(step * math.cos(math.radians(middle)), rel=3e-3)
+
+
+@pytest.mark.parametrize("crs", [32632, 3857, 4326])
+@pytest.mark.parametrize("angle", [0, 30, 200])
+def test_gsd_is_the_geodesic_size_of_the_middle_pixel(crs: int, angle: float) -> None:
+    """Of pixels so large that half a pixel, or half a grid, aside it is another."""
+    unit = 0.02 if crs == 4326 else 2000.0
+    to_crs = pyproj.Transformer.from_crs(4326, crs, always_xy=True)
+    origin = to_crs.transform(8.0, 60.0)
+    cos, sin = unit * math.cos(math.radians(angle)), unit * math.sin(math.radians(angle))
+    pixel = np.array([[cos, 1.5 * sin], [sin, -1.5 * cos]])
+    steps = np.array([[[50, 75.5], [51, 75.5]], [[50.5, 75], [50.5, 76]]])  # of 101 x 151 pixels
+    ends = np.moveaxis(steps @ pixel.T + origin, -1, 0)
+    (lon, lat), (end_lon, end_lat) = np.moveaxis(to_crs.transform(*ends, direction="INVERSE"), 2, 0)
+    expected = pyproj.Geod(ellps="WGS84").inv(lon, lat, end_lon, end_lat)[2]
+    transform = Affine(*pixel[0], origin[0], *pixel[1], origin[1])
+    gsd = GeoGrid(101, 151, transform, CRS.from_epsg(crs)).ground_sampling_distance()
+    assert gsd == pytest.approx(expected, rel=1e-7)
+    assert [type(length) for length in gsd] == [float, float]
 
 
 @pytest.mark.parametrize("angle", [0, 30, 90, 137, 270])
@@ -369,6 +432,8 @@ def test_a_local_crs_counts_its_units() -> None:
     crs = CRS.from_wkt('LOCAL_CS["site",UNIT["foot",0.3048]]')
     gsd = GeoGrid(10, 10, Affine(2, 0, 5, 0, -1, 5), crs).ground_sampling_distance()
     assert gsd == pytest.approx((0.6096, 0.3048))
+    oblique = GeoGrid(10, 10, Affine(3, 4, 5, 4, -3, 5), crs).ground_sampling_distance()
+    assert oblique == pytest.approx((5 * 0.3048, 5 * 0.3048))
 
 
 @pytest.mark.parametrize(
@@ -380,8 +445,21 @@ def test_a_local_crs_counts_its_units() -> None:
         (Affine(math.nan, 0, 155e3, 0, -0.1, 463e3), RD),
         (Affine(0.1, 0, math.inf, 0, -0.1, 463e3), RD),
         (Affine(0.1, 0, 1e30, 0, -0.1, 1e30), RD),
+        (Affine(0.1, 0, 155e3, 0, -1e-15, 463e3), RD),
+        (Affine(0.1, 0, 155e3, 0, -0.1, 463e3), CRS()),
+        (Affine(0.1, 0, 155e3, 0, -0.1, 463e3), CRS.from_epsg(5709)),
     ],
-    ids=["no CRS", "identity", "singular", "nan", "infinite", "off the map"],
+    ids=[
+        "no CRS",
+        "identity",
+        "singular",
+        "nan",
+        "infinite",
+        "off the map",
+        "flat",
+        "empty CRS",
+        "of heights",
+    ],
 )
 def test_without_a_usable_georeference_the_way_out_is_named(
     transform: Affine, crs: CRS | None
@@ -389,3 +467,18 @@ def test_without_a_usable_georeference_the_way_out_is_named(
     with pytest.raises(GeoreferenceError, match="--gsd") as caught:
         GeoGrid(10, 10, transform, crs).ground_sampling_distance()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_geotransform_that_is_not_finite_leads_nowhere(place: int, value: float) -> None:
+    usable = [0.1, 0.01, 155e3, 0.01, -0.1, 463e3]
+    assert GeoGrid(10, 10, Affine(*usable), RD).located is True
+    usable[place] = value
+    assert GeoGrid(10, 10, Affine(*usable), RD).located is False
+
+
+def test_grids_are_values() -> None:
+    grid = GeoGrid(10, 10, Affine(0.1, 0, 155e3, 0, -0.1, 463e3), RD)
+    other = replace(grid, width=11)
+    assert len({grid, replace(grid), other}) == 2

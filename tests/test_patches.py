@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geovehicle.errors import SettingsError
-from geovehicle.patches import PatchWindow, cut, plan
+from geovehicle.patches import PatchWindow, cut, number_of, plan
 
 
 @st.composite
@@ -68,6 +68,7 @@ def test_windows_are_as_few_as_possible(layout: tuple[int, int, int, int]) -> No
 
     windows = plan(width, height, patch, overlap)
     assert len(windows) == len(set(windows)) == fewest(width) * fewest(height)
+    assert number_of(width, height, patch, overlap) == len(windows)
 
 
 @given(layouts())
@@ -93,8 +94,10 @@ def test_windows_are_no_larger_than_their_number_asks_for(
         assert count * (size - 1) - (count - 1) * overlap < length
 
 
-def test_a_scene_smaller_than_a_patch_is_one_window() -> None:
-    assert plan(383, 232, 1024, 200) == (PatchWindow(0, 0, 383, 232, (0, 0, 383, 232)),)
+@pytest.mark.parametrize("overlap", [0, 200, 1023])
+def test_a_scene_smaller_than_a_patch_is_one_window(overlap: int) -> None:
+    whole = (PatchWindow(0, 0, 383, 232, (0, 0, 383, 232)),)
+    assert plan(383, 232, 1024, overlap) == cut(383, 232, (1024, 1024), overlap) == whole
 
 
 def test_neighbours_meet_in_the_middle_of_their_overlap() -> None:
@@ -107,6 +110,8 @@ def test_neighbours_meet_in_the_middle_of_their_overlap() -> None:
 def test_an_overlap_that_leaves_no_room_is_refused(patch: int, overlap: int) -> None:
     with pytest.raises(SettingsError, match=f"patches of {patch} pixels"):
         plan(500, 500, patch, overlap)
+    with pytest.raises(SettingsError, match=f"patches of {patch} pixels"):
+        number_of(500, 500, patch, overlap)
 
 
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 40))
