@@ -63,3 +63,7 @@ class InterruptionError(GeoVehicleError):
     """The user ended the work; what was done is kept."""
 
     exit_code = 130
+
+
+class GeoVehicleWarning(UserWarning):
+    """Something that the user should know, though the work goes on."""

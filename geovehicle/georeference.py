@@ -97,6 +97,8 @@ class GeoGrid:
         if self.crs is None or not self.located:
             raise GeoreferenceError(f"the raster has no CRS or no usable geotransform; {WAY_OUT}")
         crs = _proj_crs(self.crs)
+        if crs.type_name == "Vertical CRS":
+            raise GeoreferenceError(f"the CRS of the raster ({crs.name}) tells heights; {WAY_OUT}")
         lengths = _lengths(crs, self._central_steps())
         if not (np.isfinite(lengths).all() and (lengths > 0).all()):
             raise GeoreferenceError(f"the raster lies outside its CRS ({crs.name}); {WAY_OUT}")

@@ -69,6 +69,12 @@ def plan(width: int, height: int, patch: int, overlap: int) -> tuple[PatchWindow
     )
 
 
+def number_of(width: int, height: int, patch: int, overlap: int) -> int:
+    """Return how many windows :func:`plan` makes, without making them; it says the rest."""
+    columns, rows = (_gaps(length, patch, overlap) for length in (width, height))
+    return (columns + 1) * (rows + 1)
+
+
 def cut(width: int, height: int, size: tuple[int, int], overlap: int) -> tuple[PatchWindow, ...]:
     """Cover an image with overlapping windows of a given size, which is kept.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from geovehicle.blocks import Block, ScenePlan, plan_blocks
 from geovehicle.detections import Detections
+from geovehicle.patches import number_of
 from geovehicle.raster.source import Patch
 from geovehicle.seams import SeamRule, Views, merged
 from geovehicle.settings import (
@@ -98,9 +99,17 @@ class Search:
         SettingsError
             If patches are no longer than their overlap.
         """
-        overlap = round(self.settings.overlap / self.gsd)
         side = self.settings.block
-        return plan_blocks(self.width, self.height, self.settings.patch, overlap, side)
+        return plan_blocks(self.width, self.height, self.settings.patch, self._overlap, side)
+
+    @property
+    def patches(self) -> int:
+        """How many patches the plan has, known before it is made."""
+        return number_of(self.width, self.height, self.settings.patch, self._overlap)
+
+    @property
+    def _overlap(self) -> int:
+        return round(self.settings.overlap / self.gsd)
 
     @property
     def rule(self) -> SeamRule:

@@ -11,10 +11,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import rasterio
+from rasterio._err import CPLE_BaseError  # what rasterio lets through here and there
 from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from geovehicle.errors import RasterError
+from geovehicle.raster.vetting import refuse_traps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,12 @@ OPTIONS: dict[str, bool | int | float | str] = {
     "GDAL_HTTP_CONNECTTIMEOUT": 30,
     "GDAL_HTTP_LOW_SPEED_TIME": 30,
     "GDAL_HTTP_LOW_SPEED_LIMIT": 1,
+    # What GDAL only wonders about stays unsaid; what it cannot do is raised, and told by us.
+    "CPL_LOG": os.devnull,
+    # The input of the terminal, which a stranger's VRT may name, would be waited for.
+    "CPL_ALLOW_VSISTDIN": "NO",
+    # Nor does a VRT run the Python code that may be in it or beside it.
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
 }
 """An environment variable of the same name goes before."""
 
@@ -74,6 +82,7 @@ def open_dataset(path: str | os.PathLike[str], name: str) -> DatasetReader:
         If it cannot be opened.
     """
     _bound_cache()
+    refuse_traps(path, name)
     with (
         calling_gdal(name, "cannot be opened", "check the path and the format"),
         _opening,
@@ -102,7 +111,7 @@ def calling_gdal(name: str, what: str, way_out: str) -> Iterator[None]:
     with rasterio.Env(**ours):
         try:
             yield
-        except (RasterioError, OSError, ValueError, MemoryError) as error:
+        except (RasterioError, CPLE_BaseError, OSError, ValueError, MemoryError) as error:
             told = " ".join(str(error.__cause__ or error).split()) or "too little memory"
             reason = _ADDRESS.sub(lambda _: name, told)
             raise RasterError(f"{name} {what} ({reason}); {way_out}") from error

@@ -89,7 +89,7 @@ def without_secrets(raster: str) -> str:
         return hashlib.sha256(raster.encode()).hexdigest()
     address, _, query = raster.partition("?")
     (address,) = parse_qs(query).get("url", [address])[:1]  # /vsicurl?...&url=...
-    return re.sub(r"//[^/@]*@", "//", address.partition("?")[0])
+    return re.sub(r"//[^/]*@", "//", address.partition("?")[0])
 
 
 def _rasters(text: str) -> Iterator[str]:

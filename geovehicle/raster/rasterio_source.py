@@ -12,14 +12,16 @@ from affine import Affine
 from rasterio.enums import MaskFlags, Resampling
 from rasterio.windows import Window
 
-from geovehicle.errors import GeoreferenceError, SettingsError
+from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.georeference import GeoGrid
 from geovehicle.patches import PatchWindow
-from geovehicle.raster.bands import choose_bands, palette_of
+from geovehicle.raster.bands import choose_bands, levels_of, names_of, palette_of
+from geovehicle.raster.doubts import odd_stretch
 from geovehicle.raster.gdal import calling_gdal, open_dataset
 from geovehicle.raster.inputs import is_remote, name_of
 from geovehicle.raster.source import Patch, Stretch, is_black, opened, scene_grid
 from geovehicle.raster.stored import Stored, stored_in
+from geovehicle.raster.vetting import refuse_large_tiles
 from geovehicle.settings import WIDEST_VEHICLE_M
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from rasterio.io import DatasetReader
+
+    from geovehicle.doubts import Doubt
 
     Bounds = tuple[int, int, int, int]
 
@@ -41,7 +45,7 @@ where overviews come in; this many more are read all around and cut off."""
 
 def open_raster(
     path: str | os.PathLike[str],
-    gsd: float,
+    gsd: float | None,
     *,
     source_gsd: float | None = None,
     bands: tuple[int, ...] | None = None,
@@ -56,8 +60,9 @@ def open_raster(
     ----------
     path : str or path-like
         A file, or anything else that GDAL opens.
-    gsd : float
-        Metres on the ground of a scene pixel: the model's.
+    gsd : float or None
+        Metres on the ground of a scene pixel: the model's, or None for the raster's own, the
+        finer one where its pixels are not square.
     source_gsd : float, optional
         Metres on the ground of a raster pixel, in place of what the CRS says; the
         grids of the source have it as their ``gsd``.
@@ -104,19 +109,28 @@ class RasterioSource:
     grid : GeoGrid
         The scene's pixels: the native grid itself where its ground sampling
         distance is within ``GSD_TOLERANCE`` of the model's.
-    gsd : tuple of float
-        Metres on the ground of a scene pixel, along a row and along a column.
+    gsd, native_gsd : tuple of float
+        Metres on the ground of a scene pixel, and of a raster pixel, along a row and along a
+        column.
     bands : tuple of int
         The bands read, from 1: red, green, blue, or one grey or palette band.
+    names : tuple of str
+        What the file says that these are.
+    metadata : str
+        The XMP packet of the camera or of other software; empty without.
+    model_gsd : float
+        The ground sampling distance that was asked for.
     stretch : Stretch or None
         How values became 8 bits; None where they were.
+    stretch_doubt : Doubt or None
+        What is odd about it, if it was estimated here.
     """
 
     def __init__(
         self,
         dataset: DatasetReader,
         name: str,
-        gsd: tuple[float, float | None],
+        gsd: tuple[float | None, float | None],
         bands: tuple[int, ...] | None,
         stretch: Stretch | None = None,
     ) -> None:
@@ -125,25 +139,34 @@ class RasterioSource:
         self._damaged = "the file is damaged or incomplete"
         if is_remote(dataset.name):
             self._damaged += ", or its server does not answer"
-        self._model_gsd, source_gsd = gsd
-        self.bands = choose_bands(dataset, name, bands)
-        self._palette = palette_of(dataset, self.bands)
-        self._flags = dataset.mask_flag_enums[self.bands[0] - 1]
-        self.native_grid = _native_grid(dataset, source_gsd)
+        model_gsd, source_gsd = gsd
+        with calling_gdal(name, "is not understood", self._damaged):
+            self.bands = choose_bands(dataset, name, bands)
+            refuse_large_tiles(dataset, name, self.bands)
+            self._palette = palette_of(dataset, name, self.bands)
+            self._levels = None if self._palette is not None else levels_of(dataset, self.bands)
+            self._flags = dataset.mask_flag_enums[self.bands[0] - 1]
+            self.native_grid = _native_grid(dataset, source_gsd)
+            gcps, rpcs = dataset.gcps[0], dataset.rpcs
+            self.names = names_of(dataset, self.bands)
+            self.metadata = str(dataset.tags(ns="xml:XMP").get("xml:XMP", ""))
         try:
-            native_gsd = _native_gsd(dataset, self.native_grid)
-            self.grid = scene_grid(self.native_grid, native_gsd, self._model_gsd)
+            self.native_gsd = _native_gsd(self.native_grid, bool(gcps), bool(rpcs))
+            self.model_gsd = min(self.native_gsd) if model_gsd is None else model_gsd
+            self.grid = scene_grid(self.native_grid, self.native_gsd, self.model_gsd)
             self.gsd = (
-                native_gsd[0] * self.native_grid.width / self.grid.width,
-                native_gsd[1] * self.native_grid.height / self.grid.height,
+                self.native_gsd[0] * self.native_grid.width / self.grid.width,
+                self.native_gsd[1] * self.native_grid.height / self.grid.height,
             )
         except GeoreferenceError as error:
             raise GeoreferenceError(f"{name}: {error}") from error
-        eight_bit = {dataset.dtypes[band - 1] for band in self.bands} == {"uint8"}
+        # the colours of a palette have eight bits, whatever its indices have
+        eight_bit = dataset.dtypes[self.bands[0] - 1] == "uint8" or self._palette is not None
         # Nodata among 256 levels is a colour too: a glint may be 255, a shadow 0.
         self._nodata_is_colour = (
             eight_bit and self._palette is None and MaskFlags.nodata in self._flags
         )
+        self.stretch_doubt: Doubt | None = None
         self.stretch = None if eight_bit else stretch or self._estimate_stretch()
 
     def __enter__(self) -> Self:
@@ -157,6 +180,14 @@ class RasterioSource:
         self._dataset.close()
 
     @property
+    def crs_gsd(self) -> tuple[float, float] | None:
+        """Metres on the ground of a raster pixel by the CRS alone; None where it tells none."""
+        try:
+            return replace(self.native_grid, gsd=None).ground_sampling_distance()
+        except GeoreferenceError:
+            return None
+
+    @property
     def files(self) -> tuple[str, ...]:
         """What the raster is made of: itself, what lies beside it, a VRT's sources at any depth.
 
@@ -165,7 +196,7 @@ class RasterioSource:
         Raises
         ------
         RasterError
-            If a VRT among a VRT's sources cannot be opened.
+            If a VRT among a VRT's sources cannot be opened, or a source's tiles fill the memory.
         """
         return () if is_remote(self._dataset.name) else tuple(_files_of(self._dataset, {}))
 
@@ -184,7 +215,7 @@ class RasterioSource:
         around = self._with_margin((window.col, window.row, right, bottom))
         left, top = around[:2]
         shape = around[3] - top, around[2] - left
-        pixels, valid = self._pixels(around, shape, _square(self._model_gsd))
+        pixels, valid = self._pixels(around, shape, _square(self.model_gsd))
         rows, columns = (
             slice(window.row - top, bottom - top),
             slice(window.col - left, right - left),
@@ -209,7 +240,7 @@ class RasterioSource:
             If the file is damaged.
         """
         around = self._with_margin(window)
-        if min(around[2] - around[0], around[3] - around[1]) < _square(self._model_gsd):
+        if min(around[2] - around[0], around[3] - around[1]) < _square(self.model_gsd):
             return True  # too little black to be the outside
         left, top, right, bottom = self._native(around)
         more = RESAMPLING_MARGIN if self.grid != self.native_grid else 0
@@ -222,7 +253,7 @@ class RasterioSource:
 
     def _with_margin(self, window: Bounds) -> Bounds:
         """Return what has to be read around a window, scene pixels."""
-        margin = max(RESAMPLING_MARGIN, _square(self._model_gsd) - 1)
+        margin = max(RESAMPLING_MARGIN, _square(self.model_gsd) - 1)
         left, top, right, bottom = window
         return (
             max(0, left - margin),
@@ -252,7 +283,7 @@ class RasterioSource:
         factor = max(1.0, max(self.grid.width, self.grid.height) / longest)
         width, height = (max(1, round(n / factor)) for n in (self.grid.width, self.grid.height))
         scene = 0, 0, self.grid.width, self.grid.height
-        pixels, valid = self._pixels(scene, (height, width), _square(self._model_gsd * factor))
+        pixels, valid = self._pixels(scene, (height, width), _square(self.model_gsd * factor))
         return Patch(pixels, valid, PatchWindow(0, 0, width, height, (0, 0, width, height)))
 
     def _pixels(
@@ -283,6 +314,8 @@ class RasterioSource:
         with calling_gdal(self.name, "cannot be read", self._damaged):
             values = self._dataset.read(self.bands, out_shape=(len(self.bands), *shape), **how)
             valid = self._mask(shape, how)
+        if self._levels is not None:
+            return self._levels[values], valid
         if self._palette is not None:
             red_green_blue_alpha = self._palette[:, values[0]]
             return red_green_blue_alpha[:3], valid & (red_green_blue_alpha[3] > 0)
@@ -313,18 +346,33 @@ class RasterioSource:
         shape = math.ceil(self.grid.height / factor), math.ceil(self.grid.width / factor)
         scene = 0, 0, self.grid.width, self.grid.height
         values, valid = self._values(scene, shape, Resampling.nearest)
-        return Stretch.estimate(values, valid & ~is_black(values))
+        counted = valid & ~is_black(values)
+        stretch = Stretch.estimate(values, counted)
+        self.stretch_doubt = odd_stretch(values[:, counted], stretch)
+        return stretch
 
 
 def _files_of(dataset: DatasetReader, known: dict[str, None]) -> dict[str, None]:
     """Add to the known files, in order, those of a dataset and of the VRTs among them."""
     for file in dataset.files:
-        new = file not in known
+        new = file not in known and file != dataset.name
         known[file] = None
-        if new and file.lower().endswith(".vrt") and file != dataset.name:
+        if new and file.lower().endswith(".vrt"):
             with open_dataset(file, name_of(file)) as inner:
                 _files_of(inner, known)
+        elif new and dataset.driver == "VRT":
+            _refuse_bomb(file)
     return known
+
+
+def _refuse_bomb(file: str) -> None:
+    """Make sure that the tiles of a VRT's source fit the memory."""
+    try:
+        source = open_dataset(file, name_of(file))
+    except RasterError:
+        return  # it lies beside a source, or it is missing and a read will tell
+    with source:
+        refuse_large_tiles(source, name_of(file), (1,))
 
 
 def _native_grid(dataset: DatasetReader, source_gsd: float | None) -> GeoGrid:
@@ -336,9 +384,9 @@ def _native_grid(dataset: DatasetReader, source_gsd: float | None) -> GeoGrid:
     return grid if grid.located else replace(grid, transform=Affine.identity(), crs=None)
 
 
-def _native_gsd(dataset: DatasetReader, grid: GeoGrid) -> tuple[float, float]:
-    if grid.gsd is None and not grid.located and (dataset.gcps[0] or dataset.rpcs):
-        kind = "ground control points" if dataset.gcps[0] else "RPCs"
+def _native_gsd(grid: GeoGrid, gcps: bool, rpcs: bool) -> tuple[float, float]:
+    if grid.gsd is None and not grid.located and (gcps or rpcs):
+        kind = "ground control points" if gcps else "RPCs"
         raise GeoreferenceError(f"the raster has only {kind}; rectify it with gdalwarp first")
     return grid.ground_sampling_distance()
 

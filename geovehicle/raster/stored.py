@@ -53,9 +53,10 @@ def _gaps_are_outside(dataset: DatasetReader, bands: tuple[int, ...]) -> bool:
     """Return whether what is not stored, which GDAL fills, cannot count as imagery."""
     if dataset.colorinterp[bands[0] - 1] == ColorInterp.palette:
         return False  # 0 is a colour there
-    if all(MaskFlags.nodata in dataset.mask_flag_enums[band - 1] for band in bands):
+    flags, nodata = dataset.mask_flag_enums, dataset.nodatavals
+    if all(MaskFlags.nodata in flags[band - 1] for band in bands):
         return True
-    fills = {dataset.nodatavals[band - 1] or 0 for band in bands}
+    fills = {nodata[band - 1] or 0 for band in bands}
     eight_bit = dataset.dtypes[bands[0] - 1] == "uint8"
     return all(0 <= fill <= (BLACK_LEVEL if eight_bit else 0) for fill in fills)
 
@@ -117,10 +118,15 @@ def _mosaic(dataset: DatasetReader, bands: tuple[int, ...]) -> Stored:
         return _Full()
     numbers = {str(band) for band in bands}
     chosen = [one for one in root.findall("VRTRasterBand") if one.get("band") in numbers]
-    # A VRT that computes its pixels, or hides its nodata value, may be anything anywhere.
+    # A VRT that computes its pixels, hides its nodata value, or has one that pixels cannot have
+    # and fills gaps with another, may be anything anywhere.
     computed = any(one.get("subClass") for one in (root, *chosen))
     hidden = any(one.find("HideNoDataValue") is not None for one in chosen)
-    if computed or hidden or len(chosen) < len(numbers):
+    known = {str(band) for band, value in enumerate(dataset.nodatavals, 1) if value is not None}
+    strange = any(
+        one.find("NoDataValue") is not None and one.get("band") not in known for one in chosen
+    )
+    if computed or hidden or strange or len(chosen) < len(numbers):
         return _Full()
     sources = [source for band in chosen for source in band if source.tag.endswith("Source")]
     places = [source.find("DstRect") for source in sources]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio._err import CPLE_AppDefinedError
 from rasterio.env import get_gdal_config
 
 from geovehicle.errors import RasterError
@@ -174,6 +175,7 @@ def test_gdals_words_become_one_line() -> None:
         OSError("'/vsicurl/https://me:secret@example.org/a.tif?sig=secret' not recognized"),
         ValueError("no https://example.org/a.tif?sig=secret, there"),
         MemoryError(),
+        CPLE_AppDefinedError(3, 1, "TIFFReadDirectory:\nFailed to read directory"),
     ],
 )
 def test_reasons_keep_secrets_and_are_one_line(error: Exception) -> None:

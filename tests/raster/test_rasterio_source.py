@@ -319,6 +319,13 @@ class TestResampling:
             assert grid.ground_sampling_distance() == pytest.approx((GSD, GSD), rel=0.02)
             assert _whole(source).pixels.shape == (3, grid.height, grid.width)
 
+    def test_without_a_distance_it_is_the_rasters_own(self, make_raster: Any) -> None:
+        with open_raster(make_raster(gsd=(0.37, 0.37)), None) as source:
+            assert source.grid == source.native_grid
+        with open_raster(make_raster(gsd=(0.4, 0.2)), None) as source:
+            assert (source.grid.width, source.grid.height) == (2 * 96, 64)  # the finer axis decides
+            assert source.grid.ground_sampling_distance() == pytest.approx((0.2, 0.2), rel=1e-3)
+
     @pytest.mark.parametrize("gsd", [0.02, 0.04, 0.07, 0.15, 0.25])
     def test_pixels_stay_where_they_are_on_the_ground(self, make_raster: Any, gsd: float) -> None:
         width, height = 420, 300

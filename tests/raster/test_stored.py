@@ -216,3 +216,14 @@ def test_a_closed_raster_is_one_line(sheet: Path) -> None:
         pass
     with pytest.raises(RasterError, match=r"mosaic\.vrt cannot be read"):
         source.may_hold_data((0, 0, 500, 500))
+
+
+def test_a_vrt_that_fills_gaps_with_what_is_no_nodata_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "scene.vrt"
+    path.write_text(
+        '<VRTDataset rasterXSize="48" rasterYSize="48"><VRTRasterBand dataType="Byte" band="1">'
+        "<NoDataValue>256</NoDataValue></VRTRasterBand></VRTDataset>"
+    )
+    with open_raster(path, 0.1, source_gsd=0.1) as source:
+        assert source.may_hold_data((0, 0, 48, 48))
+        assert source.read(PatchWindow(0, 0, 48, 48, (0, 0, 48, 48))).valid.all()
