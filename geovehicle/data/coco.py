@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from geovehicle.data.pictures import read_rgb
+from geovehicle.data.texts import read_file, shown
 from geovehicle.errors import DatasetError
 from geovehicle.footprints import straight
 
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 COARSEST_GSD = 2.0
 """Metres, at which a car is one pixel wide and two long.  More is taken for another unit:
 an image is resampled to the model's gsd, by a hundred times if it tells centimetres."""
+
+LARGEST = 2**30
+"""Bytes of a file of labels: that of COCO itself has half as many."""
 
 AGREEMENT = 2.0
 """Pixels by which a polygon may differ from its box, of which one is often rounded, and
@@ -164,7 +168,7 @@ def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImag
         image_id = whole_number(path, annotation, "image_id", 0)
         if image_id not in known:
             raise DatasetError(
-                f"{path}: annotation {annotation.get('id')} is on image {image_id}, "
+                f"{path}: annotation {shown(annotation.get('id'))} is on image {image_id}, "
                 "which is not listed"
             )
         box = corner_box(path, annotation)
@@ -172,7 +176,7 @@ def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImag
             ignore[image_id].append(box)
         else:
             corners = four_corners(annotation.get("segmentation"), np.array(box))
-            kind = str(annotation.get("type") or "")
+            kind = text(annotation.get("type"))
             vehicles[image_id].append(Vehicle(box, kind, corners))
     return [
         _image(path, image, vehicles[image["id"]], ignore[image["id"]], default_gsd)
@@ -189,7 +193,7 @@ def load_content(path: Path) -> dict[str, Any]:
         If the file cannot be read, is no JSON or lacks one of the two.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_file(path, LARGEST).decode("utf-8-sig"))
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -204,7 +208,7 @@ def load_content(path: Path) -> dict[str, Any]:
 
 def _field(path: Path, record: dict[str, Any], key: str) -> Any:
     if not isinstance(record, dict) or key not in record:
-        raise DatasetError(f"{path}: a record has no '{key}': {str(record)[:80]}")
+        raise DatasetError(f"{path}: a record has no '{key}': {shown(record)}")
     return record[key]
 
 
@@ -219,7 +223,7 @@ def whole_number(path: Path, record: dict[str, Any], key: str, least: int) -> in
     value = _field(path, record, key)
     if type(value) is not int or not least <= value < 2**63:
         raise DatasetError(
-            f"{path}: the '{key}' of a record is {str(value)[:40]!r}; "
+            f"{path}: the '{key}' of a record is {shown(value)!r}; "
             f"a whole number from {least} is needed"
         )
     return value
@@ -230,6 +234,11 @@ def number(value: Any) -> float:
     if type(value) not in (int, float) or not -1e300 < value < 1e300:
         return math.nan
     return float(value)
+
+
+def text(value: Any) -> str:
+    """Return a JSON value as the text it stands for; none for what is no text and no number."""
+    return shown(value) if type(value) in (int, float) else value if isinstance(value, str) else ""
 
 
 def corner_box(path: Path, annotation: dict[str, Any]) -> list[float]:
@@ -244,7 +253,7 @@ def corner_box(path: Path, annotation: dict[str, Any]) -> list[float]:
     numbers = [number(value) for value in values] if isinstance(values, list) else []
     if not (len(numbers) == 4 and all(map(math.isfinite, numbers)) and min(numbers[2:]) > 0):
         raise DatasetError(
-            f"{path}: annotation {annotation.get('id')} has the box {str(values)[:80]}; "
+            f"{path}: annotation {shown(annotation.get('id'))} has the box {shown(values)}; "
             "four finite numbers x, y, width, height with a positive size are needed"
         )
     x, y, width, height = numbers
@@ -317,7 +326,7 @@ def _image(
         )
     if not gsd > 0:
         raise DatasetError(
-            f"{path}: image {record['id']} has no usable gsd ({str(told)[:40]}); "
+            f"{path}: image {record['id']} has no usable gsd ({shown(told)}); "
             "add it in metres or use --gsd"
         )
     boxes = np.array([one.box for one in vehicles], np.float64).reshape(-1, 4)
@@ -325,13 +334,13 @@ def _image(
     for footprint, one in zip(footprints, vehicles, strict=True):
         footprint[:] = footprint if one.corners is None else one.corners
     return LabelledImage(
-        path=locate_image(path, str(_field(path, record, "file_name"))),
+        path=locate_image(path, text(_field(path, record, "file_name"))),
         image_id=record["id"],
         width=whole_number(path, record, "width", 1),
         height=whole_number(path, record, "height", 1),
         gsd=gsd,
-        source=str(record.get("source", "")),
-        scene=str(record.get("scene", "")),
+        source=text(record.get("source")),
+        scene=text(record.get("scene")),
         boxes=boxes,
         ignore=np.array(ignore, np.float64).reshape(-1, 4),
         types=tuple(one.type for one in vehicles) if any(one.type for one in vehicles) else (),
@@ -349,8 +358,20 @@ def locate_image(path: Path, name: str) -> Path:
         If it does, or if there is no such file beside `path` or in ``images/``.
     """
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-        raise DatasetError(f"{path}: file_name {name!r} leaves the folder of the data set")
+        raise DatasetError(f"{path}: file_name {shown(name)!r} leaves the folder of the data set")
     for folder in (path.parent / "images", path.parent):
         if os.path.isfile(folder / name):  # noqa: PTH113 - Path raises for names that cannot be
+            _check_inside(path, folder, name)
             return folder / name
-    raise DatasetError(f"{path}: image {name} is neither beside it nor in images/")
+    raise DatasetError(f"{path}: image {shown(name)} is neither beside it nor in images/")
+
+
+def _check_inside(path: Path, folder: Path, name: str) -> None:
+    """Make sure that links do not lead out of the folders of the data set."""
+    real = Path(os.path.realpath(folder / name))
+    homes = (os.path.realpath(folder), os.path.realpath(path.parent))
+    if not any(real.is_relative_to(home) for home in homes):
+        raise DatasetError(
+            f"{path}: image {shown(name)} is a link that leaves the folder of the data set;"
+            " put the file in its place"
+        )

@@ -29,11 +29,13 @@ from geovehicle.data.coco import (
     load_content,
     locate_image,
     number,
+    text,
     whole_number,
 )
 from geovehicle.data.marks import COPIED, Mark, straight_box, to_labels
-from geovehicle.data.pictures import check_upright, read_rgb
+from geovehicle.data.pictures import check_upright, image_size, read_rgb
 from geovehicle.data.records import Problem, Record, Split
+from geovehicle.data.texts import shown
 from geovehicle.errors import DatasetError
 from geovehicle.settings import VEHICLE_TYPES
 
@@ -134,7 +136,7 @@ class _File:
         """Return the names of the categories by their id."""
         listed = self.content.get("categories")
         return {
-            one["id"]: str(one.get("name", ""))
+            one["id"]: text(one.get("name"))
             for one in (listed if isinstance(listed, list) else [])
             if isinstance(one, dict) and isinstance(one.get("id"), int | str)
         }
@@ -145,7 +147,7 @@ class _File:
         box = np.array(corner_box(self.path, annotation))
         key = annotation.get("category_id")
         if names and (not isinstance(key, int | str) or key not in names):
-            raise DatasetError(f"its category {str(key)[:40]} is not listed")
+            raise DatasetError(f"its category {shown(key)} is not listed")
         known = vocabulary(names[key] if names else NAMELESS)
         if known is None:
             return None
@@ -166,22 +168,28 @@ class _File:
         check_upright(path)
         gsd = number(image.get("gsd"))
         if image.get("gsd") is not None and not gsd > 0:
-            raise DatasetError(f"its gsd {str(image['gsd'])[:40]} is no number of metres above 0")
+            raise DatasetError(f"its gsd {shown(image['gsd'])} is no number of metres above 0")
         name = PurePosixPath(file_name.replace("\\", "/"))
+        told = tuple(whole_number(self.path, image, side, 1) for side in ("width", "height"))
+        size = image_size(path)
+        if size != told:  # here, as patches would be made of it
+            raise DatasetError(
+                "the image is {} x {} pixels, its labels say {} x {}".format(*size, *told)
+            )
         return Record(
             name="_".join(name.with_suffix("").parts),
-            width=whole_number(self.path, image, "width", 1),
-            height=whole_number(self.path, image, "height", 1),
+            width=size[0],
+            height=size[1],
             gsd=gsd,
             labels=to_labels(marks),
             read=partial(read_rgb, path),
             path=path if path.suffix.lower() in COPIED else None,
-            source=str(image.get("source") or ""),
-            scene=str(image.get("scene") or ""),
+            source=text(image.get("source")),
+            scene=text(image.get("scene")),
             split=self.part or "",
         )
 
 
 def _id_of(record: Any, place: int) -> str:
     told = record.get("id") if isinstance(record, dict) else None
-    return f"number {place}" if told is None else str(told)[:40]
+    return f"number {place}" if told is None else shown(told)

@@ -15,12 +15,15 @@ from geovehicle.data.records import Problem
 from geovehicle.data.tiles import crs_of, to_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import geopandas as gpd
     from numpy.typing import NDArray
 
     from geovehicle.georeference import GeoGrid
+
+    Pixels = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    """From coordinates (N, 2) of a layer to pixels."""
 
 TYPE_FIELDS = ("type", "label", "class", "category")
 IGNORE_FIELDS = ("ignore", "iscrowd", "difficult")
@@ -32,6 +35,9 @@ CAR = (4.5, 1.8)
 
 STRAIGHT = 0.5
 """Degrees: a rectangle turned by less against the pixels is a box around a vehicle."""
+
+FARTHEST = 1e9
+"""Pixels from the raster; what lies farther is not on it, and squares of it may overflow."""
 
 POLYGON = 3
 """shapely's number of the type."""
@@ -95,7 +101,7 @@ class Digitised:
 
         corners = np.full((len(self.shapes), 4, 2), np.nan)
         polygons = shapely.get_type_id(self.shapes) == POLYGON
-        corners[polygons] = _rectangles(shapely.transform(self.shapes[polygons], pixels))
+        corners[polygons] = _rectangles(self.shapes[polygons], pixels)
         centres = shapely.get_coordinates(self.shapes[~polygons])
         ahead = pixels(centres + _steps(self.crs, centres, self.headings[~polygons]))
         corners[~polygons] = _boxes(pixels(centres), ahead, np.array(gsd), point_size)
@@ -198,12 +204,14 @@ def _steps(
     return np.stack([east, north], axis=-1)
 
 
-def _rectangles(polygons: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Return the corners of the smallest rectangle around each polygon, (N, 4, 2)."""
+def _rectangles(polygons: NDArray[np.object_], pixels: Pixels) -> NDArray[np.float64]:
+    """Return the corners of the smallest rectangle around each polygon in pixels, (N, 4, 2)."""
     corners = np.full((len(polygons), 4, 2), np.nan)
     for index, polygon in enumerate(polygons):
-        if np.isfinite(shapely.get_coordinates(polygon)).all():
-            corners[index] = shapely.get_coordinates(shapely.oriented_envelope(polygon))[:4]
+        # a ring of which a point is nan could not be closed
+        if (np.abs(pixels(shapely.get_coordinates(polygon))) < FARTHEST).all():
+            placed = shapely.transform(polygon, pixels)
+            corners[index] = shapely.get_coordinates(shapely.oriented_envelope(placed))[:4]
     return corners
 
 

@@ -29,6 +29,7 @@ References
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from bisect import bisect_right
@@ -41,6 +42,7 @@ import numpy as np
 
 from geovehicle.data.pictures import image_size, images_by_stem, read_rgb
 from geovehicle.data.records import OVERLAPPING, Labels, Note, Problem, Record
+from geovehicle.data.texts import read_file
 from geovehicle.errors import DatasetError
 from geovehicle.settings import PAPER
 
@@ -67,6 +69,23 @@ FEWEST_TO_TELL = 30
 """With fewer vehicles their different sizes and headings would look like a trend."""
 
 COPIED = (".jpg", ".jpeg", ".png")
+
+LARGEST = 2**20
+"""Bytes of a file of labels: one with a thousand vehicles has 50 kB, and what is packed in a
+megabyte may be a thousand times as large."""
+
+MOST = 10**6
+"""Numbers in it."""
+
+LONGEST = 200
+"""Characters of what scipy says that are told."""
+
+NUMERIC = (
+    "double",
+    "single",
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+)
+"""What scipy calls matrices of numbers."""
 
 
 def read_itcvd(source: Path, settings: ConvertSettings) -> Iterator[Record | Problem]:
@@ -182,12 +201,8 @@ def _scenes(stems: Iterable[str]) -> dict[str, str]:
 
 def _rows(path: Path) -> NDArray[np.float64]:
     """Return columns 1 to 4 of a file of labels, shape (N, 4)."""
-    content = _load(path)
     name = f"x{path.stem}"
-    if name not in content:
-        held = _some([key for key in content if not key.startswith("__")])
-        raise DatasetError(f"{path.name} has no variable {name}; it holds {held}")
-    values = np.asarray(content[name])
+    values = _load(path, name)
     if values.size == 0:
         return np.zeros((0, 4))
     if values.ndim != 2 or values.shape[1] < 4 or values.dtype.kind not in "iuf":
@@ -198,17 +213,29 @@ def _rows(path: Path) -> NDArray[np.float64]:
     return values[:, :4].astype(np.float64)  # small or unsigned integers would overflow
 
 
-def _load(path: Path) -> dict[str, Any]:
-    from scipy.io import loadmat
+def _load(path: Path, name: str) -> NDArray[Any]:
+    """Return a variable of a MATLAB file; others, such as objects, are not even read."""
+    from scipy.io import loadmat, whosmat
 
     try:
+        file = io.BytesIO(read_file(path, LARGEST))
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # scipy only warns of lost variables
-            content: dict[str, Any] = loadmat(str(path), appendmat=False)
+            held = {key: (shape, kind) for key, shape, kind in whosmat(file, appendmat=False)}
+            shape, kind = held.get(name, ((), ""))
+            wanted = kind in NUMERIC and math.prod(shape) <= MOST
+            content = loadmat(file, appendmat=False, variable_names=[name]) if wanted else {}
     except Exception as error:  # a damaged file makes loadmat raise nearly anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = " ".join(str(error).split())[:LONGEST] or type(error).__name__
         raise DatasetError(f"{path.name} cannot be read as a MATLAB file: {reason}") from error
-    return content
+    if name not in held:
+        raise DatasetError(f"{path.name} has no variable {name}; it holds {_some(list(held))}")
+    if kind not in NUMERIC:
+        raise DatasetError(f"{path.name} holds a {kind}; rows of numbers are needed")
+    if not wanted:
+        size = " x ".join(map(str, shape))
+        raise DatasetError(f"{path.name} holds {size} numbers; {MOST} at most are read")
+    return np.asarray(content[name])
 
 
 def _are_corners(rows: NDArray[np.float64], width: int, height: int) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 
 from geovehicle.data.pictures import check_upright, image_size, read_rgb
 from geovehicle.data.records import Labels, Note, Problem, Record
+from geovehicle.data.texts import read_file
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Sheet:
             where it is no vehicle.  Raises DatasetError for what it cannot read.
         """
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = read_file(path).decode("utf-8-sig").splitlines()
         except (OSError, ValueError) as error:
             self.refuse(str(path), f"it cannot be read as text ({error})")
             return

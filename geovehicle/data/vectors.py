@@ -33,6 +33,7 @@ orthophoto shows it: blocks, not tiles, are divided between training and validat
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,8 +143,10 @@ def read_polygons(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
     """
     name = _layer_of(path, layer)
     try:
-        frame = pyogrio.read_dataframe(path, layer=name, fid_as_index=True)
-    except (DataSourceError, DataLayerError, ValueError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what GDAL leaves out is told of later
+            frame = pyogrio.read_dataframe(path, layer=name, fid_as_index=True, on_invalid="ignore")
+    except (DataSourceError, DataLayerError, ValueError, RecursionError) as error:
         raise _unreadable(path, error) from error
     return gpd.GeoDataFrame(frame)
 

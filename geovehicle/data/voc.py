@@ -35,6 +35,7 @@ from geovehicle.data.classes import Vocabulary
 from geovehicle.data.marks import Mark, Sheet, numbers, scenes_of_copies, straight_box
 from geovehicle.data.pictures import check_upright, image_size, images_by_stem, subfolders
 from geovehicle.data.records import Problem, Record, Split
+from geovehicle.data.texts import read_file
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _splits(folder: Path) -> Mapping[str, Split]:
     splits: dict[str, Split] = {}
     for part in PARTS:
         if (folder / f"{part}.txt").is_file():
-            text = (folder / f"{part}.txt").read_text(encoding="utf-8", errors="replace")
+            text = read_file(folder / f"{part}.txt").decode(errors="replace")
             splits |= {line.split()[0]: part for line in text.splitlines() if line.strip()}
     return splits
 
@@ -187,7 +188,7 @@ class _Builder(ElementTree.TreeBuilder):
 def _parse(path: Path) -> ElementTree.Element:
     try:
         parser = ElementTree.XMLParser(target=_Builder())  # noqa: S314 - no document type
-        return ElementTree.fromstring(path.read_bytes(), parser)  # noqa: S314
+        return ElementTree.fromstring(read_file(path), parser)  # noqa: S314
     except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:
         raise DatasetError(f"it cannot be read as XML ({error})") from error
 

@@ -49,6 +49,7 @@ from geovehicle.data.marks import (
 )
 from geovehicle.data.pictures import SUFFIXES, image_size, subfolders
 from geovehicle.data.records import Problem, Record, Split
+from geovehicle.data.texts import read_file, shown
 from geovehicle.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -60,6 +61,28 @@ PARTS: tuple[Split, ...] = ("train", "val", "test")
 
 TOLERANCE = 0.01
 """Ultralytics' own, see ``verify_image_label``."""
+
+
+LARGEST = 2**18
+"""Bytes of a data.yaml: one with the names of 1,000 classes has a tenth, and YAML is slow."""
+
+
+DEEPEST = 20
+"""Lists within lists of a data.yaml: its own are three."""
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types
+    """Takes no aliases, by which a few bytes stand for gigabytes, and no towers of lists."""
+
+    def fetch_more_tokens(self) -> None:
+        if self.flow_level + len(self.indents) > DEEPEST:
+            raise yaml.YAMLError("it has lists within lists within lists")
+        super().fetch_more_tokens()
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it has an alias, which data.yaml does not need; write it out")
+        return super().compose_node(parent, index)
 
 
 @dataclass(frozen=True)
@@ -133,7 +156,8 @@ def _read_config(source: Path) -> _Config:
             "or the file"
         )
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        text = read_file(path, LARGEST).decode("utf-8-sig")
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe one
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DatasetError(
             f"{path} cannot be read as YAML ({' '.join(str(error).split())})"
@@ -157,7 +181,7 @@ def _names(path: Path, names: list[Any] | dict[Any, Any]) -> Mapping[int, str]:
         if not isinstance(name, str | int | float):
             raise DatasetError(f"{path}: a name of a class is a {type(name).__name__}, no text")
         try:
-            found[whole_number(str(key))] = str(name)
+            found[whole_number(shown(key))] = shown(name)
         except DatasetError as error:
             raise DatasetError(f"{path}: in 'names', {error}") from error
     return found
@@ -194,7 +218,7 @@ def _images(root: Path, place: str, problems: list[Problem]) -> list[Path]:
         return [one for one in below if one.suffix.lower() in SUFFIXES and one.is_file()]
     if path.suffix.lower() in SUFFIXES:
         return [path]
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    lines = read_file(path).decode(errors="replace").split("\n")
     listed = [path.parent / line.strip() for line in lines if line.strip()]
     problems += [Problem(f"{path}: {one}", "no such image") for one in listed if not one.is_file()]
     return [one for one in listed if one.is_file()]

@@ -19,6 +19,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.poolers import initLevelMapper
 
+from geovehicle.errors import SettingsError
 from geovehicle.model.backbone import CONV4_CHANNELS, CONV5_CHANNELS, build_backbone
 from geovehicle.model.heads import BoxHead, DetectionHeads, OrientedHeads, Predictor
 from geovehicle.model.proposals import ProposalHead, ProposalNetwork
@@ -64,6 +65,11 @@ class Features(nn.Module):
         super().__init__()
         self.backbone = build_backbone(config.backbone)
         self.skip_connection = config.skip_connection
+        if config.skip_connection and config.conv5_channels != CONV4_CHANNELS:
+            raise SettingsError(
+                f"conv5_channels is {config.conv5_channels}; the sum with conv4 takes"
+                f" {CONV4_CHANNELS}"
+            )
         fused = CONV4_CHANNELS if config.skip_connection else config.conv5_channels
         self.reduce = nn.Conv2d(CONV5_CHANNELS, config.conv5_channels, 1)
         self.project = (

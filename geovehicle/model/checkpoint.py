@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
@@ -26,7 +26,7 @@ from geovehicle.model.weights import SHIPPED, shipped_path
 from geovehicle.settings import DetectorConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from os import PathLike
 
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -37,6 +37,11 @@ FORMAT_VERSION = 1
 LARGEST_HEADER = 16 * 2**20
 """Bytes; a header beyond it is not ours."""
 
+FINEST_GSD = 0.001
+"""Metres, the finest that is trained at; a finer one would make any raster gigantic."""
+
+LONGEST_REASON = 200
+"""Characters of what an error says that are told."""
 
 Config = TypeVar("Config")
 
@@ -106,15 +111,36 @@ def load_checkpoint(weights: str | PathLike[str]) -> tuple[GeneralizedRCNN, Mode
     """
     path = locate(weights)
     info = read_info(path)
+    state = {key: value.float() for key, value in read_tensors(path).items()}
+    if not all(tensor.isfinite().all() for tensor in state.values()):
+        raise CheckpointError(f"{path} holds numbers that are not finite; fetch it again")
     try:
-        with safe_open(path, framework="pt") as file:
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; fetch it again") from error
-    with torch.device("meta"):
-        model = build_detector(info.config, len(info.classes))
+        with torch.device("meta"):
+            model = build_detector(info.config, len(info.classes))
+    except (SettingsError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} does not fit its own description: {_short(error)}; fetch it again"
+        ) from error
     _fill(model, state, path)
     return model.eval(), info
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, all of them of floating point.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is damaged or holds others.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except Exception as error:  # a header that lies makes it raise nearly anything
+        raise CheckpointError(f"{path} is damaged: {_short(error)}; fetch it again") from error
+    if not all(tensor.is_floating_point() for tensor in tensors.values()):
+        raise CheckpointError(f"{path} holds numbers of another kind than ours; fetch it again")
+    return tensors
 
 
 def read_info(weights: str | PathLike[str]) -> ModelInfo:
@@ -166,27 +192,38 @@ def from_metadata(path: Path, form: str, configure: Callable[..., Config]) -> In
         )
     if metadata.get("format_version") != str(FORMAT_VERSION):
         raise CheckpointError(
-            f"{path} has format {metadata.get('format_version')}, this version reads "
+            f"{path} has format {metadata.get('format_version', '')[:20]}, this version reads "
             f"{FORMAT_VERSION}; use the version of geovehicle that wrote it"
         )
     try:
-        gsd = float(metadata["gsd"])
-        if not 0 < gsd < 100:
-            raise ValueError(f"a ground sampling distance of {gsd} m")
-        classes = tuple(str(name) for name in json.loads(metadata["classes"]))
-        if not classes:
-            raise ValueError("no classes")
-        return Info(
-            config=configure(**json.loads(metadata["config"])),
-            classes=classes,
-            gsd=gsd,
-            licence=metadata["licence"],
-            provenance=dict(json.loads(metadata["provenance"])),
-        )
-    except (KeyError, TypeError, ValueError, SettingsError) as error:
+        return described(metadata, configure)
+    except (KeyError, TypeError, ValueError, RecursionError, SettingsError) as error:
         raise CheckpointError(
-            f"{path} has a damaged description: {error}; fetch it again"
+            f"{path} has a damaged description: {_short(error)}; fetch it again"
         ) from error
+
+
+def described(metadata: Mapping[str, str], configure: Callable[..., Config]) -> Info[Config]:
+    """Return the description that :func:`to_metadata` made metadata of.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, RecursionError, SettingsError
+        If it is damaged.
+    """
+    gsd = float(metadata["gsd"])
+    if not FINEST_GSD <= gsd < 100:
+        raise ValueError(f"a ground sampling distance of {gsd} m")
+    classes = tuple(str(name) for name in json.loads(metadata["classes"]))
+    if not classes:
+        raise ValueError("no classes")
+    return Info(
+        config=configure(**json.loads(metadata["config"])),
+        classes=classes,
+        gsd=gsd,
+        licence=metadata["licence"],
+        provenance=dict(json.loads(metadata["provenance"])),
+    )
 
 
 def locate(weights: str | PathLike[str]) -> Path:
@@ -230,9 +267,16 @@ def read_metadata(path: Path) -> dict[str, str]:
             if length > LARGEST_HEADER:
                 raise ValueError("its header is too large")
             metadata = json.loads(file.read(length)).get("__metadata__", {})
-    except (OSError, struct.error, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
-    return dict(metadata) if isinstance(metadata, dict) else {}
+    except (OSError, struct.error, ValueError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not a safetensors file: {_short(error)}") from error
+    pairs = metadata.items() if isinstance(metadata, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
+
+
+def _short(error: Exception) -> str:
+    """Return the last line of an error, which may be about a long text of a stranger."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[-1].strip()[:LONGEST_REASON]
 
 
 def _fill(model: GeneralizedRCNN, state: dict[str, Tensor], path: Path) -> None:
@@ -245,7 +289,8 @@ def _fill(model: GeneralizedRCNN, state: dict[str, Tensor], path: Path) -> None:
     try:
         model.load_state_dict(state | counters, strict=True, assign=True)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise CheckpointError(f"{path} does not fit its own description: {reason}") from error
+        raise CheckpointError(
+            f"{path} does not fit its own description: {_short(error)}; fetch it again"
+        ) from error
     for parameter in model.parameters():
         parameter.requires_grad_(False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geovehicle.detections import Detections
-from geovehicle.errors import GeoVehicleError, SettingsError
+from geovehicle.errors import CheckpointError, GeoVehicleError, SettingsError
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.model.build import STRIDE
 from geovehicle.model.checkpoint import locate
@@ -111,6 +111,7 @@ class OnnxDetector:
                 f"the network failed on a patch of {width} x {height} pixels ({first_line(error)});"
                 " lower --patch, or give a checkpoint"
             ) from error
+        self._check(answers)
         scores = answers[1]
         best = np.argsort(-scores, kind="stable")
         best = best[scores[best] > self.score]
@@ -118,6 +119,20 @@ class OnnxDetector:
         narrow = (found.boxes[:, 2:] - found.boxes[:, :2] < NARROWEST).any(axis=1)
         found = self._suppressed(found.filter(np.flatnonzero(~narrow)))
         return found.filter(np.arange(min(len(found), self._most)))
+
+    def _check(self, answers: list[NDArray[Any]]) -> None:
+        """Make sure that the graph answers as its description says."""
+        config, count = self.info.config, len(answers[1]) if len(answers) > 1 else 0
+        shapes: list[tuple[int, ...]] = [(count, 5 if config.oriented else 4), (count,), (count,)]
+        shapes += [(count, len(config.types))] if config.types else []
+        if (
+            [one.shape for one in answers] != shapes
+            or not all(np.isfinite(one).all() for one in answers)
+            or not np.isin(answers[2], np.arange(len(self.info.classes))).all()
+        ):
+            raise CheckpointError(
+                "the network does not answer as its description says; export the weights again"
+            )
 
     def _placed(self, answers: list[NDArray[Any]]) -> Detections:
         """Return what the graph answers as detections."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from geovehicle.errors import CheckpointError, GeoVehicleError, SettingsError
 from geovehicle.files import replacing
 from geovehicle.model.build import STRIDE
-from geovehicle.model.checkpoint import FORMAT_VERSION, ModelInfo, to_metadata
+from geovehicle.model.checkpoint import FORMAT_VERSION, ModelInfo, described, to_metadata
 from geovehicle.settings import ONNX_LARGEST_SIDE, ONNX_OPSET, DetectorConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Any
 
@@ -100,18 +101,25 @@ def read_onnx_info(path: Path) -> ModelInfo:
         raise CheckpointError(
             f"{path} holds no detector of this version of geovehicle; export the weights again"
         )
-    try:
-        return ModelInfo(
-            DetectorConfig(**json.loads(told["config"])),
-            tuple(json.loads(told["classes"])),
-            float(told["gsd"]),
-            told["licence"],
-            json.loads(told["provenance"]),
-        )
-    except (KeyError, TypeError, ValueError, SettingsError) as error:
+    if any(isinstance(one, onnx.TensorProto) and one.external_data for one in _parts(model)):
         raise CheckpointError(
-            f"{path} has a damaged description: {error}; export the weights again"
+            f"{path} wants to read other files, as no export does; export the weights again"
+        )
+    try:
+        return described(told, DetectorConfig)
+    except (KeyError, TypeError, ValueError, RecursionError, SettingsError) as error:
+        raise CheckpointError(
+            f"{path} has a damaged description: {str(error)[:200]}; export the weights again"
         ) from error
+
+
+def _parts(message: Any) -> Iterator[Any]:
+    """Yield a message and all messages within."""
+    yield message
+    for kind, value in message.ListFields():
+        if kind.message_type is not None:
+            for one in value if isinstance(value, Sequence) else (value,):
+                yield from _parts(one)
 
 
 def _library() -> Any:
