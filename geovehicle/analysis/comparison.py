@@ -145,14 +145,17 @@ def one_to_one(pairs: NDArray[np.intp], weights: NDArray[np.float64]) -> NDArray
     Of equal weights that pair comes first whose numbers are lower.  The result are positions
     in ascending order.
     """
-    turns = np.lexsort((pairs[1], pairs[0], -weights))
+    # nearly all pairs have no rival: only the others have to be taken in turn
+    rivals = [np.bincount(side)[side] > 1 for side in pairs]
+    contested = np.flatnonzero(rivals[0] | rivals[1])
+    turns = contested[np.lexsort((pairs[1, contested], pairs[0, contested], -weights[contested]))]
     free = [np.ones(side.max(initial=-1) + 1, bool).tolist() for side in pairs]
-    taken = []
+    gone = np.zeros(len(weights), bool)
     for position, one, other in zip(turns.tolist(), *pairs[:, turns].tolist(), strict=True):
-        if free[0][one] and free[1][other]:
+        gone[position] = not (free[0][one] and free[1][other])
+        if not gone[position]:
             free[0][one] = free[1][other] = False
-            taken.append(position)
-    return np.sort(np.array(taken, np.intp))
+    return np.flatnonzero(~gone)
 
 
 def _polygons(frame: gpd.GeoDataFrame, whose: str) -> gpd.GeoDataFrame:

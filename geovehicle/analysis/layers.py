@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 POINT, POLYGON = 0, 2
 """Dimensions of what vehicles are drawn as, and zones."""
+
+PARQUET, WKT = (".parquet", ".geoparquet"), "WKT"
+"""Suffixes of GeoParquet files, and the column of a .csv that holds its polygons."""
 
 SHORT = {short: name for name, short in FORMATS[".shp"].short_names.items()}
 """Fields of detected vehicles in a Shapefile, which holds short names only, and their own."""
@@ -140,11 +144,23 @@ def refuse_doubles(frame: gpd.GeoDataFrame, added: Sequence[str], whose: str) ->
         there.append(name.lower())
 
 
+def _rows(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
+    """Return what a file holds; GeoParquet without GDAL, whose driver for it few have."""
+    suffix = Path(path).suffix.lower()
+    if suffix in PARQUET:
+        frame = gpd.read_parquet(path)
+        names = [name for name in fields or () if name in frame]
+        return frame if fields is None else frame[[*names, frame.geometry.name]]
+    file, layer = layer_of(path)
+    frame = pyogrio.read_dataframe(file, layer=layer, columns=fields, use_arrow=True)
+    # the polygons of a table, as text once more
+    return frame.drop(columns=WKT, errors="ignore") if suffix == ".csv" else frame
+
+
 def _read(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
     try:
-        file, layer = layer_of(path)
-        frame = pyogrio.read_dataframe(file, layer=layer, columns=fields)
-    except (RuntimeError, ValueError, shapely.errors.ShapelyError) as error:
+        frame = _rows(path, fields)
+    except (OSError, RuntimeError, ValueError, shapely.errors.ShapelyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path} cannot be read as a vector layer ({reason}); check the path"

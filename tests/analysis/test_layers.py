@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pyogrio
 import pytest
 import shapely
 
@@ -30,6 +31,33 @@ def test_vehicles_are_read_with_the_fields_that_are_needed(cars, tmp_path: Path)
     assert list(read_vehicles(str(path), ["score"])) == ["score", "geometry"]
     assert list(read_vehicles(str(path), [])) == ["geometry"]
     assert list(read_vehicles(str(path), ["height"])) == ["geometry"]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".GeoParquet", ".fgb", ".csv"])
+def test_every_format_that_is_written_is_read(cars, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"cars{suffix}"
+    write(detected(cars), path)
+    found = read_vehicles(str(path))
+    assert (set(found), len(found)) == ({*FIELDS, "geometry"}, 2)
+    assert found.crs == detected(cars).crs
+    assert list(read_vehicles(str(path), ["score", "height"])) == ["score", "geometry"]
+
+
+def test_a_damaged_geoparquet_is_an_input_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "cars.parquet"
+    path.write_bytes(b"something else")
+    with pytest.raises(InputError, match="cannot be read as a vector layer"):
+        read_vehicles(str(path))
+
+
+def test_a_table_of_styles_is_no_layer(cars, tmp_path: Path) -> None:
+    path = tmp_path / "cars.gpkg"
+    write(detected(cars), path)
+    assert pyogrio.list_layers(path)[:, 0].tolist() == ["vehicles", "layer_styles"]
+    assert len(read_vehicles(str(path))) == len(read_zones(str(path))) == 2
+    detected(cars).to_file(path, layer="others", mode="a")
+    with pytest.raises(InputError, match=r"has 2 layers, vehicles, others; name one"):
+        read_vehicles(str(path))
 
 
 def test_short_names_of_shapefiles_become_long_again(cars, tmp_path: Path) -> None:
