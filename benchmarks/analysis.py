@@ -79,6 +79,7 @@ def cars(count: int, flight: int = 0) -> gpd.GeoDataFrame:
         "label_score": np.ones(count),
         "length_m": np.full(count, CAR[0]),
         "width_m": np.full(count, CAR[1]),
+        "area_m2": np.full(count, CAR[0] * CAR[1]),
         "azimuth_deg": np.degrees(headings).round(1) % 180,
         "source": np.full(count, "city.tif", object),
     }

@@ -32,6 +32,7 @@ FIELDS: Mapping[str, str] = {
     "label_score": "float64",
     "length_m": "float64",
     "width_m": "float64",
+    "area_m2": "float64",
     AZIMUTH: "float64",
     "source": "str",
 }
@@ -42,7 +43,7 @@ SCORE_DECIMALS = 4
 
 METRE_DECIMALS = 2
 DEGREE_DECIMALS = 1
-"""Lengths and azimuths are rounded to these: a tenth of a pixel of 10 cm says nothing."""
+"""Lengths, areas and azimuths are rounded to these: a tenth of a pixel of 10 cm says nothing."""
 
 
 def to_frame(
@@ -74,9 +75,9 @@ def to_frame(
     geopandas.GeoDataFrame
         N rows in the order of the detections with the fields :data:`FIELDS`;
         ``id`` runs from 1 to N.  Polygons are in the grid's CRS, or in the
-        units of its transform where it has none.  Lengths and azimuths are nan where
-        the detector tells no footprints, lengths where the size of a pixel is not
-        known.
+        units of its transform where it has none.  Lengths, areas and azimuths are nan
+        where the detector tells no footprints, lengths and areas where the size of a
+        pixel is not known.
 
     Raises
     ------
@@ -107,7 +108,7 @@ def concatenate(frames: Sequence[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     geopandas.GeoDataFrame
         The rows in their order, ``id`` from 1 to their number, in the CRS of the
         first layer; layers in other CRSs are reprojected, and their azimuths are
-        turned to the north of that CRS.  Lengths stay as they were measured.
+        turned to the north of that CRS.  Lengths and areas stay as they were measured.
 
     Raises
     ------
@@ -185,11 +186,12 @@ def reproject(frame: gpd.GeoDataFrame, crs: CRS | str) -> gpd.GeoDataFrame:
 def _measures(detections: Detections, grid: GeoGrid) -> dict[str, NDArray[np.float64]]:
     if detections.footprints is None:
         unknown = np.full(len(detections), np.nan)
-        return {"length_m": unknown, "width_m": unknown, AZIMUTH: unknown}
+        return {"length_m": unknown, "width_m": unknown, "area_m2": unknown, AZIMUTH: unknown}
     length, width, azimuth = grid.measure(detections.footprints).T
     return {
         "length_m": np.round(length, METRE_DECIMALS),
         "width_m": np.round(width, METRE_DECIMALS),
+        "area_m2": np.round(length * width, METRE_DECIMALS),
         AZIMUTH: _rounded_azimuths(azimuth),
     }
 

@@ -10,6 +10,7 @@ from affine import Affine
 from geopandas.testing import assert_geodataframe_equal
 from rasterio.crs import CRS
 
+from geovehicle.areas import areas
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError
 from geovehicle.export.frame import FIELDS, concatenate, in_crs, reproject, to_frame
@@ -49,7 +50,7 @@ def test_a_detection_becomes_a_row():
     frame = to_frame(found(0.9, 0.75), grid(), "scene.tif", CLASSES)
     assert list(frame.columns) == [*FIELDS, "geometry"]
     assert [*FIELDS] == (
-        "id score label label_score length_m width_m azimuth_deg source".split()  # noqa: SIM905
+        "id score label label_score length_m width_m area_m2 azimuth_deg source".split()  # noqa: SIM905
     )
     assert frame["id"].tolist() == [1, 2]
     assert frame["score"].tolist() == [0.9, 0.75]
@@ -71,6 +72,7 @@ def test_a_footprint_is_drawn_and_measured_as_it_lies():
     frame = to_frame(turned(0, 30, 90, 120), grid(), "s", CLASSES)
     assert frame["length_m"].tolist() == [4.5] * 4
     assert frame["width_m"].tolist() == [1.8] * 4
+    assert frame["area_m2"].tolist() == [8.1] * 4
     assert frame["azimuth_deg"].tolist() == [90, 120, 0, 30]
     assert frame["label_score"].tolist() == [0.8765] * 4
     assert frame["label"].tolist() == ["bus"] * 4
@@ -109,11 +111,15 @@ def test_a_car_of_4_6_metres_on_the_ground_measures_as_much_in_any_crs(
     (row,) = to_frame(car, scene, "s", CLASSES).itertuples()
     assert row.length_m == pytest.approx(4.6, rel=0.02)
     assert row.width_m == pytest.approx(1.8, rel=0.02)
+    assert row.area_m2 == pytest.approx(4.6 * 1.8, rel=0.03)
+    assert [row.area_m2] == pytest.approx(
+        areas(pyproj.CRS(epsg), np.array([row.geometry])).tolist(), rel=0.005
+    )
 
 
 def test_a_horizontal_box_tells_neither_length_nor_direction():
     frame = to_frame(found(0.9, 0.8), grid(), "s", CLASSES)
-    assert frame[["length_m", "width_m", "azimuth_deg"]].isna().all(axis=None)
+    assert frame[["length_m", "width_m", "area_m2", "azimuth_deg"]].isna().all(axis=None)
 
 
 def test_horizontal_boxes_keep_what_is_known_of_the_footprints():
@@ -139,7 +145,7 @@ def test_metres_are_those_of_the_grid_where_it_tells_them():
 
 def test_without_crs_and_gsd_lengths_are_not_known():
     frame = to_frame(turned(30), grid(None), "s", CLASSES)
-    assert frame[["length_m", "width_m"]].isna().all(axis=None)
+    assert frame[["length_m", "width_m", "area_m2"]].isna().all(axis=None)
     assert frame["azimuth_deg"].tolist() == [120]
 
 
@@ -225,7 +231,7 @@ def longer_side(polygon) -> float:
 def test_unknown_azimuths_stay_unknown_in_another_crs():
     german = to_frame(found(0.9), grid(25832, x=120000, y=5800000), "b.tif", CLASSES)
     joined = concatenate([to_frame(found(0.8), grid(), "a.tif", CLASSES), german])
-    assert joined[["length_m", "width_m", "azimuth_deg"]].isna().all(axis=None)
+    assert joined[["length_m", "width_m", "area_m2", "azimuth_deg"]].isna().all(axis=None)
     assert dtypes(joined)["azimuth_deg"] == "float64"
 
 
