@@ -29,6 +29,7 @@ import shapely
 import torch
 
 from geovehicle.engines.tasks import pack
+from geovehicle.export.destinations import Destination
 from geovehicle.export.writers import LayerWriter
 from geovehicle.files import replacing
 from geovehicle.jobs import prepare
@@ -133,7 +134,7 @@ def stages(job: Job, output: Path, between: Callable[[BlockTask, Patch], None]) 
             between(task, pixels)
         with clock("merge"):
             chunks = list(job.layers(journal))
-        with clock("write"), LayerWriter(output, overwrite=True) as writer:
+        with clock("write"), LayerWriter(Destination(output, existing="overwrite")) as writer:
             for frame in (job.empty, *(chunk.frame for chunk in chunks)):
                 writer.append(frame)
         journal.remove()

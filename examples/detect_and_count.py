@@ -21,7 +21,7 @@ def main() -> None:
     options = parser.parse_args()
 
     settings = geovehicle.DetectSettings(score=options.score)
-    found = geovehicle.detect(options.rasters, options.weights, settings)
+    found = geovehicle.find(options.rasters, options.weights, settings)
 
     for scene in found.summary.scenes:
         hectares = scene.area / SQUARE_METRES_PER_HECTARE

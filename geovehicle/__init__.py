@@ -3,12 +3,10 @@
 The names below are imported when they are first used, so that ``import
 geovehicle`` costs nothing::
 
-    from pathlib import Path
-
     import geovehicle
 
-    found = geovehicle.detect(["ortho.tif"])
-    geovehicle.write(found.vehicles, Path("vehicles.gpkg"))
+    cars = geovehicle.detect("ortho.tif")
+    cars[cars.score > 0.8].explore()
 """
 
 from __future__ import annotations
@@ -20,8 +18,9 @@ if TYPE_CHECKING:
     from geovehicle.conversion import ConversionReport, convert
     from geovehicle.data.coco import LabelledImage, read_coco
     from geovehicle.data.synthetic import render_scene
-    from geovehicle.detection import Detected, detect
+    from geovehicle.detection import Detected, detect, find
     from geovehicle.detections import Detections
+    from geovehicle.engines.detectors import load_detector
     from geovehicle.errors import GeoVehicleError
     from geovehicle.evaluation import evaluate
     from geovehicle.export.preview import draw_preview
@@ -56,6 +55,8 @@ __all__ = [
     "detect",
     "draw_preview",
     "evaluate",
+    "find",
+    "load_detector",
     "open_raster",
     "read_coco",
     "render_scene",
@@ -82,6 +83,8 @@ _HOMES = {
     "detect": "detection",
     "draw_preview": "export.preview",
     "evaluate": "evaluation",
+    "find": "detection",
+    "load_detector": "engines.detectors",
     "open_raster": "raster.rasterio_source",
     "read_coco": "data.coco",
     "render_scene": "data.synthetic",

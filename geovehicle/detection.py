@@ -5,31 +5,41 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
 from geovehicle.detections import Detections
+from geovehicle.doubts import Doubt, Scores, warn_of
 from geovehicle.engines import run_all
 from geovehicle.engines.tasks import BlockTask, pack
+from geovehicle.export.destinations import destination_of, file_name
+from geovehicle.export.formats import VEHICLES
 from geovehicle.export.frame import concatenate
 from geovehicle.export.writers import LayerWriter, check_layer, check_target
 from geovehicle.files import sweep
 from geovehicle.jobs import Job, Memory, Store, prepare
 from geovehicle.journal import open_journal
 from geovehicle.model.weights import DEFAULT
+from geovehicle.raster.inputs import expand
 from geovehicle.regions import EVERYWHERE
-from geovehicle.settings import DetectSettings, EngineSettings
+from geovehicle.settings import DetectorConfig, DetectSettings, EngineSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from os import PathLike
 
     import geopandas as gpd
 
     from geovehicle.engines.scene import BlockFound
+    from geovehicle.export.destinations import Destination, Place
     from geovehicle.jobs import Chunk
     from geovehicle.raster.source import Stretch
     from geovehicle.regions import Whereabouts
+
+    Rasters = str | PathLike[str] | Sequence[str | PathLike[str]]
 
 Progress = Callable[[int, int], None]
 """Called with the scene pixels that are done with and those of the whole job."""
@@ -121,20 +131,17 @@ class Detected:
 
 @dataclass(frozen=True)
 class Target:
-    """The file that a layer goes to.
+    """Where a layer goes.
 
     Attributes
     ----------
-    path : pathlib.Path
-        Its suffix says the format.
-    overwrite : bool
-        Whether an existing file may be replaced.
+    destination : Destination, str or pathlib.Path
+        A file, whose suffix says the format, a table of a database, or standard output.
     resume : bool
         Whether what an interrupted run of the same job has done counts.
     """
 
-    path: Path
-    overwrite: bool = False
+    destination: Place
     resume: bool = True
 
 
@@ -170,7 +177,32 @@ class _Nobody:
 
 
 def detect(
-    rasters: Sequence[str | PathLike[str]],
+    rasters: Rasters,
+    weights: str | PathLike[str] = DEFAULT,
+    settings: DetectSettings | None = None,
+    where: Whereabouts = EVERYWHERE,
+    on_progress: Progress = lambda done, total: None,
+) -> gpd.GeoDataFrame:
+    """Return the vehicles of one or more rasters as a layer.
+
+    ::
+
+        cars = geovehicle.detect("ortho.tif")
+        cars.to_crs(3035).to_file("cars.gpkg")
+
+    Parameters and errors are those of :func:`find`, which tells more.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        One row a vehicle, in the first raster's CRS, see
+        :data:`geovehicle.export.frame.FIELDS`.
+    """
+    return find(rasters, weights, settings, where, on_progress).vehicles
+
+
+def find(
+    rasters: Rasters,
     weights: str | PathLike[str] = DEFAULT,
     settings: DetectSettings | None = None,
     where: Whereabouts = EVERYWHERE,
@@ -183,8 +215,9 @@ def detect(
 
     Parameters
     ----------
-    rasters : sequence of path-like
-        Anything that GDAL opens.
+    rasters : path-like or sequence of path-like
+        One or several: files, folders, patterns, or anything else that GDAL opens, see
+        :func:`geovehicle.raster.inputs.expand`.
     weights : str or path-like
         The name of shipped weights or a checkpoint.
     settings : DetectSettings, optional
@@ -209,8 +242,9 @@ def detect(
         If no raster is given, a setting is out of its range or the device is not there.
     """
     start = time.monotonic()
-    job = prepare(rasters, weights, settings or DetectSettings(), where)
-    store = Memory()
+    several = [rasters] if isinstance(rasters, str | os.PathLike) else rasters
+    job = prepare(expand(several), weights, settings or DetectSettings(), where)
+    store, scores = Memory(), Scores()
     _search(job, store, EngineSettings(), on_progress)
     chunks = list(job.layers(store))
     vehicles = concatenate([job.empty, *(chunk.frame for chunk in chunks)])
@@ -218,8 +252,11 @@ def detect(
         Detections.concatenate([one.detections for one in chunks if one.sheet == sheet.number])
         for sheet in job.sheets
     )
-    counts = [len(found) for found in detections]
-    return Detected(vehicles, detections, _summary(job, store, counts, start))
+    for found in detections:
+        scores.add(found.scores)
+    summary = _summary(job, store, [len(found) for found in detections], start)
+    _warn(job, summary, scores)
+    return Detected(vehicles, detections, summary)
 
 
 def detect_to(
@@ -230,9 +267,9 @@ def detect_to(
 ) -> Summary:
     """Find the vehicles of a job and write them, in memory that the job's size does not change.
 
-    What is done is kept in a journal beside the target until the layer is in place.
-    Run again after whatever stopped it, the same job goes on from there and writes the
-    same file.
+    What is done is kept in a journal until the layer is in place: beside the file, for a
+    table in the working folder.  Run again after whatever stopped it, the same job goes on
+    from there and writes the same layer.  What goes to standard output is not gone on with.
 
     Parameters
     ----------
@@ -253,23 +290,39 @@ def detect_to(
     """
     start = time.monotonic()
     watcher = watcher or _Nobody()
-    check_target(target.path, target.overwrite)
-    check_layer(job.extents, target.path)
-    with open_journal(target.path, job.fingerprint(), target.resume) as journal:
-        file = Path(os.path.realpath(target.path))
+    destination = destination_of(target.destination)
+    check_target(destination)
+    check_layer(job.extents, destination)
+    with (
+        _beside(destination) as file,
+        open_journal(file, job.fingerprint(), target.resume) as journal,
+    ):
         sweep(file.parent, file.name)  # what a killed run left there
         watcher.on_journal(journal.state, journal.resumed)
         _search(job, journal, engine or EngineSettings(), watcher.on_pixels)
-        counts = [0] * len(job.sheets)
-        with LayerWriter(target.path, target.overwrite) as writer:
+        counts, scores = [0] * len(job.sheets), Scores()
+        with LayerWriter(destination, about=job.provenance()) as writer:
             writer.append(job.empty)
             for chunk in job.layers(journal):
                 writer.append(chunk.frame)
                 counts[chunk.sheet] += len(chunk.frame)
+                scores.add(chunk.detections.scores)
                 watcher.on_chunk(chunk)
         summary = _summary(job, journal, counts, start)
         journal.remove()
+    _warn(job, summary, scores)
     return summary
+
+
+@contextmanager
+def _beside(destination: Destination) -> Iterator[Path]:
+    """Yield the file beside which the journal lies: the output, or one in its place."""
+    if destination.is_stream:
+        with TemporaryDirectory(prefix="geovehicle-") as folder:
+            yield Path(folder) / VEHICLES.layer
+    else:
+        table = file_name(destination.layer or VEHICLES.layer)
+        yield Path(os.path.realpath(destination.path or f"{table}.table"))
 
 
 def _search(job: Job, store: Store, engine: EngineSettings, on_progress: Progress) -> None:
@@ -288,6 +341,7 @@ def _search(job: Job, store: Store, engine: EngineSettings, on_progress: Progres
 
     on_progress(done, total)
     run_all(tasks, job.detector, engine, on_found, on_pixels)
+    job.check_unchanged()
 
 
 def _summary(job: Job, store: Store, counts: Sequence[int], start: float) -> Summary:
@@ -303,3 +357,27 @@ def _summary(job: Job, store: Store, counts: Sequence[int], start: float) -> Sum
     )
     elapsed = time.monotonic() - start
     return Summary(scenes, job.detector.info.gsd, job.detector.score, job.detector.nms, elapsed)
+
+
+def _warn(job: Job, summary: Summary, scores: Scores) -> None:
+    """Warn of a result that is probably not what is meant."""
+    nothing = Doubt(
+        "nothing",
+        "shows nothing: not one valid pixel was searched; check its nodata value, mask and alpha"
+        " band, and --aoi",
+    )
+    searched = any(scene.pixels for scene in summary.scenes)
+    found = [
+        (scene.name, nothing)
+        for scene in summary.scenes
+        if not scene.area and (scene.pixels or not searched)
+    ]
+    crowded = scores.doubt(job.detector.score)
+    # who lowers the threshold asks for low scores, and HOG + SVM knows no others
+    if crowded and job.settings.score is None and _is_network(job):
+        found.append(("the layer", crowded))
+    warn_of(found)
+
+
+def _is_network(job: Job) -> bool:
+    return isinstance(job.detector.info.config, DetectorConfig)

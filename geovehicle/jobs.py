@@ -20,14 +20,17 @@ import shapely
 
 from geovehicle import __version__
 from geovehicle.detections import Detections
+from geovehicle.doubts import warn_of
 from geovehicle.engines.detectors import load_detector
 from geovehicle.engines.scene import Search
 from geovehicle.engines.tasks import BlockTask, RasterRef, WeightsRef, unpack, unpack_searched
-from geovehicle.errors import GeoreferenceError, SettingsError
+from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import concatenate, in_crs, to_frame
+from geovehicle.export.provenance import Provenance, named
+from geovehicle.raster.doubts import doubts_about
 from geovehicle.raster.inputs import without_secrets
 from geovehicle.regions import EVERYWHERE, Whereabouts
-from geovehicle.settings import SEAM_BOX_IOU, SEAM_FOOTPRINT_IOU
+from geovehicle.settings import LARGEST_PLAN, SEAM_BOX_IOU, SEAM_FOOTPRINT_IOU
 from geovehicle.sheets import SheetOverlaps
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geovehicle.blocks import Block, ScenePlan
+    from geovehicle.doubts import Doubt
     from geovehicle.engines.detectors import LoadedDetector
     from geovehicle.georeference import GeoGrid
     from geovehicle.journal import Key
@@ -100,8 +104,11 @@ class Sheet:
         Those that are searched: where there may be imagery, and where the user looks.
     area : PixelArea
         Where the user looks.
-    files : tuple of str
-        What the raster is made of, see :attr:`RasterioSource.files`.
+    files : tuple of (str, tuple of int)
+        What the raster is made of, see :attr:`RasterioSource.files`; of each file the bytes and
+        the time of change when it was opened, nothing of GDAL's own.
+    doubts : tuple of Doubt
+        What looks wrong.
     """
 
     number: int
@@ -113,7 +120,8 @@ class Sheet:
     plan: ScenePlan
     blocks: tuple[Block, ...]
     area: PixelArea
-    files: tuple[str, ...]
+    files: tuple[tuple[str, tuple[int, ...]], ...]
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -153,6 +161,8 @@ class Job:
     settings : DetectSettings
     extents : GeoDataFrame
         The ground of each raster as a row, with the layer's fields and in its CRS.
+    where : Whereabouts
+        Where the user looks.
     """
 
     sheets: tuple[Sheet, ...]
@@ -160,6 +170,7 @@ class Job:
     weights: WeightsRef
     settings: DetectSettings
     extents: gpd.GeoDataFrame
+    where: Whereabouts = EVERYWHERE
 
     @property
     def empty(self) -> gpd.GeoDataFrame:
@@ -189,6 +200,36 @@ class Job:
             "settings": settings,
             "rasters": [_identity(sheet) for sheet in self.sheets],
         }
+
+    def provenance(self) -> Provenance:
+        """Return where the layer comes from, with the thresholds that were in force."""
+        regions = {"aoi": self.where.include, "exclude": self.where.exclude}
+        in_force = {"score": self.detector.score, "nms": self.detector.nms}
+        named_regions = {name: named(one.name) for name, one in regions.items() if one}
+        return Provenance(
+            command="detect",
+            inputs=tuple(named(sheet.raster.uri) for sheet in self.sheets),
+            settings=asdict(self.settings) | in_force | named_regions,
+            weights=named(self.weights.name),
+            weights_sha256=self.weights.sha256,
+            licence=self.detector.info.licence,
+        )
+
+    def check_unchanged(self) -> None:
+        """Make sure that the rasters are what they were when the job was prepared.
+
+        Raises
+        ------
+        RasterError
+            If a file was changed, or is gone.
+        """
+        for sheet in self.sheets:
+            for file, state in sheet.files:
+                if _state(file) != state:
+                    raise RasterError(
+                        f"{sheet.name} was changed while it was searched; run the same command"
+                        " again once it is complete"
+                    )
 
     def searched(self, store: Store, sheet: int) -> int:
         """Return the valid pixels of a raster that were searched."""
@@ -266,6 +307,11 @@ def prepare(
         If the weights cannot be used.
     SettingsError
         If no raster is given, a setting is out of its range or the device is not there.
+
+    Warns
+    -----
+    GeoVehicleWarning
+        Where a raster looks like something else than an orthophoto in colours.
     """
     if not rasters:
         raise SettingsError("no raster is given; name at least one")
@@ -284,13 +330,16 @@ def prepare(
     sheets = tuple(
         _sheet(number, raster, settings, where) for number, raster in enumerate(references)
     )
-    return Job(sheets, detector, reference, settings, _extents(sheets, detector.labels))
+    extents = _extents(sheets, detector.labels)
+    warn_of((sheet.name, doubt) for sheet in sheets for doubt in sheet.doubts)
+    return Job(sheets, detector, reference, settings, extents, where)
 
 
 def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Whereabouts) -> Sheet:
     with raster.open() as source:
         grid, area = source.grid, where.on(source.grid)
         search = Search(grid.width, grid.height, raster.gsd, settings)
+        _check_size(search, source.name)
         plan = search.plan()
         # what is read counts, not the core: of a part in the area on one sheet, that holds the
         # whole on another, which stands for it
@@ -299,9 +348,29 @@ def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Wher
             for block in plan.blocks
             if area.touches(_bounds(block)) and source.may_hold_data(_bounds(block))
         )
-        raster, gsd = replace(raster, stretch=source.stretch), source.gsd
+        windows = [block.window for block in blocks]
         return Sheet(
-            number, source.name, raster, grid, gsd, search, plan, blocks, area, source.files
+            number,
+            source.name,
+            replace(raster, stretch=source.stretch),
+            grid,
+            source.gsd,
+            search,
+            plan,
+            blocks,
+            area,
+            tuple((file, _state(file)) for file in source.files),
+            doubts_about(source, windows, chosen=settings.bands is not None),
+        )
+
+
+def _check_size(search: Search, name: str) -> None:
+    """Make sure that the plan fits the memory: a header can claim any size."""
+    if search.patches > LARGEST_PLAN:
+        raise RasterError(
+            f"{name} has {search.width} x {search.height} pixels of {search.gsd:g} m, which are"
+            f" {search.patches:.2g} patches and more than {LARGEST_PLAN:,}; check its size, or cut"
+            " it into sheets"
         )
 
 
@@ -320,7 +389,7 @@ def _identity(sheet: Sheet) -> dict[str, Any]:
     """Return what tells a raster from another, or from itself after a change."""
     return {
         "uri": without_secrets(sheet.raster.uri),
-        "files": [[without_secrets(file), *_state(file)] for file in sheet.files],
+        "files": [[without_secrets(file), *state] for file, state in sheet.files],
         "size": [sheet.grid.width, sheet.grid.height],
         "transform": list(sheet.grid.transform[:6]),
         "crs": sheet.grid.crs.to_wkt() if sheet.grid.crs else None,

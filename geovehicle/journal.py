@@ -213,6 +213,8 @@ def _discard(path: Path, database: sqlite3.Connection) -> None:
     """Delete a journal, then end its lock: the other way round, another process may take it."""
     if os.name != "posix":
         database.close()  # elsewhere an open file cannot be deleted
+    # SQLite's own, which it does not touch after a kill unless something is written
+    path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
     path.unlink(missing_ok=True)
     database.close()
 

@@ -17,6 +17,7 @@ References
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -129,6 +130,19 @@ orthophotos are delivered in.  Grids of heights, such as .asc, are none."""
 DENSITY_CELLS = 1_000_000_000
 """Most cells of a density grid: Germany in cells of 25 m.  More are a mistyped cell size."""
 
+LARGEST_PLAN = 1_000_000
+"""Most patches of a raster, some 18,000 km² at 10 cm: each costs 500 bytes before the search.
+A header that lies may ask for a million million."""
+
+LARGEST_COUNT = 100_000
+"""No number of a detector's configuration is larger: the file that holds it may be a stranger's."""
+
+LARGEST_TUPLE = 32
+"""No list in it is longer, such as that of the anchors."""
+
+LARGEST_POOLED = 2**27
+"""Values of all pooled proposals of a patch of 1024 pixels: those of the paper are a tenth."""
+
 LAYER_CHUNK = 50_000
 """Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
 faster."""
@@ -159,6 +173,19 @@ class Ranged:
             above = value > low if one.metadata.get("open_minimum") else value >= low
             if not (math.isfinite(value) and above and value <= high):
                 raise SettingsError(f"{one.name} is {value}, which is outside its range")
+
+
+def _is_like(value: Any, example: Any) -> bool:
+    """Tell whether a number, truth or text is of the kind of another, and not absurdly large."""
+    if isinstance(example, tuple):
+        kind, least = (example[0], 1) if example else ("", 0)
+        long = least <= len(value) <= LARGEST_TUPLE
+        return long and all(one and _is_like(one, kind) for one in value)
+    if isinstance(example, bool | str):
+        return type(value) is type(example)
+    if isinstance(example, int):
+        return type(value) is int and 0 < value <= LARGEST_COUNT
+    return type(value) in (int, float) and 0 <= value <= LARGEST_COUNT  # nan as well
 
 
 @dataclass(frozen=True)
@@ -250,8 +277,18 @@ class DetectorConfig:
                 )
         for name in ("anchor_sizes", "anchor_ratios", "types"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        if type(self.oriented) is not bool:
-            raise SettingsError(f"oriented is {self.oriented!r}; choose True or False")
+        for one in fields(self):
+            if not _is_like(getattr(self, one.name), one.default):
+                told = reprlib.repr(getattr(self, one.name))
+                raise SettingsError(f"{one.name} is {told}; another kind of value is needed")
+        for name in ("prior", "rpn_nms_iou", "score_threshold", "nms_iou"):
+            if getattr(self, name) > 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it is 1 at most")
+        if self.rpn_top_n * self.roi_size**2 * self.feature_channels > LARGEST_POOLED:
+            raise SettingsError(
+                f"{self.rpn_top_n} proposals of {self.roi_size} x {self.roi_size} cells with"
+                f" {self.feature_channels} channels are too much"
+            )
         if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
             raise SettingsError(
                 f"types are {self.types}; an oriented head tells {', '.join(VEHICLE_TYPES)} or none"
@@ -346,11 +383,15 @@ class HogSvmConfig(Ranged):
         windows = tuple((int(rows), int(columns)) for rows, columns in self.windows)
         object.__setattr__(self, "windows", windows)
         object.__setattr__(self, "scales", tuple(float(scale) for scale in self.scales))
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value != 0 and not _is_like(value, one.default):
+                raise SettingsError(f"{one.name} is of another kind, or absurdly large")
         least = max(self.block, 2 * self.margin + 1)
         if not windows or min(map(min, windows)) < least:
             raise SettingsError(f"windows are {windows}; each side needs {least} cells or more")
-        if not self.scales or not all(0 < scale < math.inf for scale in self.scales):
-            raise SettingsError(f"scales are {self.scales}; give some that are positive")
+        if not self.scales or not all(1 / 16 <= scale < math.inf for scale in self.scales):
+            raise SettingsError(f"scales are {self.scales}; give some from 1/16 on")
 
 
 @dataclass(frozen=True)
@@ -377,11 +418,16 @@ class DetectSettings(Ranged):
     )
     gsd: float | None = setting(
         None,
-        "Ground sampling distance of the rasters in metres, where their CRS is missing or wrong.",
+        "Metres on the ground of one of the rasters' pixels, where their CRS is missing or wrong."
+        "  [default: from the CRS]",
         minimum=0.0,
         open_minimum=True,
     )
-    patch: int = setting(1536, "Side of a patch in pixels of the model's GSD.", minimum=256)
+    patch: int = setting(
+        1536,
+        "Longest side of a patch, in pixels of the model's ground sampling distance.",
+        minimum=256,
+    )
     overlap: float = setting(
         LONGEST_VEHICLE_M,
         "Overlap of neighbouring patches in metres: the longest vehicle.",
@@ -392,7 +438,11 @@ class DetectSettings(Ranged):
         "Patches a side of a block: what is read at once, and recorded once it is done.",
         minimum=1,
     )
-    batch: int = setting(1, "Patches of a block that go through the detector together.", minimum=1)
+    batch: int = setting(
+        1,
+        "Patches of a block that go through the detector together; more can help on a GPU.",
+        minimum=1,
+    )
     device: DeviceName = setting("auto", "Where the detector runs.", choices=get_args(DeviceName))
     precision: PrecisionName = setting(
         "auto",
@@ -412,12 +462,12 @@ class EngineSettings(Ranged):
 
     engine: EngineName = setting(
         "local",
-        "What does the work: this process, or the workers of a Dask cluster.",
+        "What does the work: local, this process; dask, the workers of a cluster.",
         choices=get_args(EngineName),
     )
     scheduler: str | None = setting(
         None,
-        "Address of a Dask scheduler, such as tcp://host:8786."
+        "Address of a Dask scheduler, such as tcp://host:8786, with --engine dask."
         "  [default: a cluster of this machine for the time of the job]",
     )
     workers: int | None = setting(
@@ -426,7 +476,9 @@ class EngineSettings(Ranged):
         "  [default: one per GPU, or else one]",
         minimum=1,
     )
-    readers: int = setting(2, "Threads that read ahead of the detector.", minimum=1)
+    readers: int = setting(
+        2, "Threads that read ahead of the detector, with --engine local.", minimum=1
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -585,7 +637,8 @@ class ConvertSettings(Ranged):
 
     gsd: float | None = setting(
         None,
-        "Ground sampling distance of images that do not tell theirs, metres.",
+        "Ground sampling distance of images that do not tell theirs, metres; for vectors, of the"
+        " tiles.  [default for vectors: 0.1]",
         minimum=0.0,
         open_minimum=True,
     )
@@ -630,7 +683,9 @@ class ConvertSettings(Ranged):
         open_minimum=True,
     )
     strict: bool = setting(False, "Write nothing if a single record is bad.")
-    overwrite: bool = setting(False, "Replace an older result of a conversion.")
+    overwrite: bool = setting(
+        False, "Replace an older result of a conversion, and no other folder."
+    )
 
 
 @dataclass(frozen=True)
@@ -640,7 +695,7 @@ class ExportSettings(Ranged):
     format: ExportName = setting("onnx", "Format of the file.", choices=get_args(ExportName))
     quantize: QuantizeName = setting(
         "none",
-        "Integers in place of float32: a quarter of the size, and faster.",
+        "int8 computes in 8-bit integers in place of float32: a quarter of the size, and faster.",
         choices=get_args(QuantizeName),
     )
     patches: int = setting(
@@ -719,3 +774,34 @@ class FilterSettings(ScoreSettings):
             low, high = getattr(self, f"min_{side}"), getattr(self, f"max_{side}")
             if low is not None and high is not None and low > high:
                 raise SettingsError(f"min_{side} is {low:g} and max_{side} {high:g}; exchange them")
+
+
+@dataclass(frozen=True)
+class MapSettings(Ranged):
+    """What a map for a browser shows; every field is an option of ``geovehicle map``."""
+
+    pixels: int = setting(
+        4096,
+        "Longer side of the picture at most, pixels.",
+        minimum=256,
+        maximum=8192,
+    )
+    """Browsers on phones hold pictures of 16 million pixels."""
+    bands: tuple[int, ...] | None = setting(
+        None,
+        "Bands of the orthophoto shown as red,green,blue, from 1, such as 4,3,2; a single band is"
+        " grey.  [default: by colour interpretation]",
+    )
+    gsd: float | None = setting(
+        None,
+        "Metres on the ground of one of the orthophoto's pixels, where its CRS is missing or wrong."
+        "  [default: from the CRS]",
+        minimum=0.0,
+        open_minimum=True,
+    )
+    title: str | None = setting(
+        None, "Heading of the page.  [default: Vehicles in the orthophoto's name]"
+    )
+    attribution: str | None = setting(
+        None, "Line below the map: whom the orthophoto is owed to, its licence."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from numpy.typing import NDArray
     from rasterio.control import GroundControlPoint
 
@@ -28,6 +30,9 @@ settings.register_profile("geovehicle", deadline=None)  # a busy machine is no f
 settings.load_profile("geovehicle")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+REQUIRED = "GEOVEHICLE_REQUIRE_SYSTEM"
+"""Where this variable is set, a test fails that lacks a program; elsewhere it skips."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +148,52 @@ def make_raster(tmp_path: Path) -> MakeRaster:
         return RasterRecipe(**recipe).write(tmp_path / name)
 
     return make
+
+
+NeedsProgram = Callable[..., str]
+ReadLayer = Callable[..., "gpd.GeoDataFrame"]
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[object, str], None]:
+    """Return a function that skips the test, or fails it in CI, where something is absent.
+
+    It takes what was looked for, and its name.
+    """
+
+    def check(found: object, what: str) -> None:
+        if not found:
+            (pytest.fail if os.environ.get(REQUIRED) else pytest.skip)(f"{what} is absent")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def needs_program(needs: Callable[[object, str], None]) -> NeedsProgram:
+    """Return a function that takes names of programs and returns the path of the first there is.
+
+    Where there is none, the test skips.
+    """
+
+    def find(*names: str) -> str:
+        found = next(filter(None, map(shutil.which, names)), None)
+        needs(found, f"the program {names[0]}")
+        return str(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def read_layer() -> ReadLayer:
+    """Return a function that reads a layer: the first with geometries where it gets no name."""
+    import pyogrio
+
+    def read(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
+        if layer is None:
+            layer = next(str(name) for name, kind in pyogrio.list_layers(path) if kind)
+        return pyogrio.read_dataframe(path, layer=layer)
+
+    return read
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from scipy import ndimage
 from geovehicle import jobs
 from geovehicle.detection import Target, detect_to
 from geovehicle.detections import Detections
+from geovehicle.export.destinations import Destination
 from geovehicle.footprints import straight
 from geovehicle.model.checkpoint import ModelInfo
 from geovehicle.settings import DEFAULT_DETECTOR, DetectSettings
@@ -84,4 +85,4 @@ class Printer:
 if __name__ == "__main__":
     output, seconds, *rasters = sys.argv[1:]
     job = prepared([Path(raster) for raster in rasters], RedFinder(float(seconds)))
-    detect_to(Target(Path(output), overwrite=True), job, watcher=Printer())
+    detect_to(Target(Destination(output, existing="overwrite")), job, watcher=Printer())

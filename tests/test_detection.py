@@ -4,14 +4,16 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pyproj
 import pytest
 import rasterio
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 
 from geovehicle import jobs
-from geovehicle.detection import detect
+from geovehicle.detection import detect, find
 from geovehicle.detections import Detections
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import FIELDS
@@ -115,9 +117,19 @@ def assert_same(polygon: shapely.Polygon, expected: NDArray[np.float64], within:
 
 
 class TestOneRaster:
+    def test_a_notebook_gets_the_layer_of_a_raster_or_of_a_folder(
+        self, make_raster: Any, detector: BrightCar
+    ) -> None:
+        path = make_raster("a.tif", pixels=street(120, 80, CAR))
+        cars = detect(path)
+        assert isinstance(cars, gpd.GeoDataFrame)
+        assert len(cars) == 1
+        assert_geodataframe_equal(cars, find([path]).vehicles)
+        assert_geodataframe_equal(cars, detect(str(path.parent)))
+
     def test_the_layer_and_what_is_told(self, make_raster: Any, detector: BrightCar) -> None:
         path = make_raster("a.tif", pixels=street(120, 80, CAR), origin=(130_000, 455_000))
-        result = detect([path])
+        result = find([path])
         vehicles = result.vehicles
         assert list(vehicles.columns) == [*FIELDS, "geometry"]
         assert vehicles.iloc[0].to_dict() | {"geometry": None} == {
@@ -127,6 +139,7 @@ class TestOneRaster:
             "label_score": 1.0,
             "length_m": pytest.approx(math.nan, nan_ok=True),
             "width_m": pytest.approx(math.nan, nan_ok=True),
+            "area_m2": pytest.approx(math.nan, nan_ok=True),
             "azimuth_deg": pytest.approx(math.nan, nan_ok=True),
             "source": "a.tif",
             "geometry": None,
@@ -142,14 +155,14 @@ class TestOneRaster:
 
     def test_the_stretch_is_told(self, make_raster: Any, detector: BrightCar) -> None:
         pixels = street(120, 80, CAR).astype(np.uint16) * 13
-        (one,) = detect([make_raster(pixels=pixels)]).summary.scenes
+        (one,) = find([make_raster(pixels=pixels)]).summary.scenes
         assert one.stretch is not None
         assert max(one.stretch.high) == 255 * 13
 
     def test_nothing_found_is_a_layer_without_rows(
         self, make_raster: Any, detector: BrightCar
     ) -> None:
-        result = detect([make_raster(pixels=street())])
+        result = find([make_raster(pixels=street())])
         assert detector.calls == 1
         assert len(result.vehicles) == 0
         assert list(result.vehicles.columns) == [*FIELDS, "geometry"]
@@ -160,8 +173,8 @@ class TestOneRaster:
     def test_the_bands_chosen_are_searched(self, make_raster: Any, detector: BrightCar) -> None:
         pixels = np.roll(street(120, 80, CAR), 2, axis=0)
         path = make_raster(pixels=pixels)
-        assert len(detect([path]).vehicles) == 0
-        assert len(detect([path], settings=DetectSettings(bands=(3, 1, 2))).vehicles) == 1
+        assert len(find([path]).vehicles) == 0
+        assert len(find([path], settings=DetectSettings(bands=(3, 1, 2))).vehicles) == 1
 
     def test_weights_and_settings_reach_the_detector(
         self, make_raster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -176,18 +189,18 @@ class TestOneRaster:
         settings = DetectSettings(score=0.7)
         mine = tmp_path / "mine.safetensors"
         mine.write_bytes(b"weights")
-        detect([make_raster()], mine, settings)
+        find([make_raster()], mine, settings)
         assert asked == [mine, settings]
 
     def test_the_raster_is_seen_at_the_models_gsd(
         self, make_raster: Any, detector: BrightCar
     ) -> None:
         path = make_raster(pixels=street(120, 80, CAR), gsd=(0.05, 0.05))
-        result = detect([path], settings=DetectSettings(gsd=0.1))
+        result = find([path], settings=DetectSettings(gsd=0.1))
         assert result.detections[0].boxes.tolist() == [list(CAR)]
         coarse = tuple(2 * edge for edge in CAR)
         path = make_raster(pixels=street(240, 160, coarse), gsd=(0.05, 0.05))
-        result = detect([path])
+        result = find([path])
         assert result.summary.pixels == 120 * 80
         assert result.detections[0].boxes.tolist() == [list(CAR)]
 
@@ -197,8 +210,8 @@ class TestOneRaster:
         fine = tuple(2 * edge for edge in CAR)
         path = make_raster(pixels=street(240, 160, fine), located=False, crs=None)
         with pytest.raises(GeoreferenceError, match="--gsd"):
-            detect([path])
-        result = detect([path], settings=DetectSettings(gsd=0.05))
+            find([path])
+        result = find([path], settings=DetectSettings(gsd=0.05))
         assert result.vehicles.crs is None
         pixels = corners(fine, (1, 0, 0, 0, 1, 0))
         assert_same(result.vehicles.geometry[0], pixels, 0.01)
@@ -265,7 +278,7 @@ class TestFootprints:
         middle = 60 * a + 60 * b + c, 60 * d + 60 * e + f
         car = on_the_map(azimuth, middle, scale)
         turned_car.footprint = in_pixels(car, path)
-        (vehicle,) = detect([path]).vehicles.itertuples()
+        (vehicle,) = find([path]).vehicles.itertuples()
         assert_same(vehicle.geometry, car, 1e-3)
         assert vehicle.geometry.exterior.is_ccw
         assert (vehicle.length_m, vehicle.width_m) == pytest.approx((4.5, 1.8), abs=0.011)
@@ -276,7 +289,7 @@ class TestFootprints:
         path = make_raster(pixels=street(240, 60), gsd=(0.05, 0.2), **AMERSFOORT)
         car = on_the_map(70, (155_006, 462_994), 1)
         turned_car.footprint = in_pixels(car, path) * [0.5, 2]
-        (vehicle,) = detect([path]).vehicles.itertuples()
+        (vehicle,) = find([path]).vehicles.itertuples()
         assert_same(vehicle.geometry, car, 1e-3)
         assert (vehicle.length_m, vehicle.width_m) == pytest.approx((4.5, 1.8), abs=0.011)
         assert vehicle.azimuth_deg == pytest.approx(70, abs=0.051)
@@ -285,7 +298,7 @@ class TestFootprints:
         path = make_raster(pixels=street(120, 120), angle=20.0, **AMERSFOORT)
         turned_car.footprint = in_pixels(on_the_map(90, (155_006, 462_994), 1), path)
         oriented, horizontal = (
-            detect([path], settings=DetectSettings(boxes=boxes)).vehicles
+            find([path], settings=DetectSettings(boxes=boxes)).vehicles
             for boxes in ("oriented", "horizontal")
         )
         with rasterio.open(path) as raster:
@@ -301,12 +314,12 @@ class TestFootprints:
         """Pixels of 0.2 m are resampled to 0.1 m: the car has 45 x 18 of those."""
         path = make_raster(pixels=street(60, 60), gsd=(0.1, 0.1), **recipe)
         turned_car.footprint = on_the_map(30, (60, 60), 10)[None]
-        (vehicle,) = detect([path], settings=DetectSettings(gsd=0.2)).vehicles.itertuples()
+        (vehicle,) = find([path], settings=DetectSettings(gsd=0.2)).vehicles.itertuples()
         assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
         # without CRS, the y axis of the layer runs down the rows
         assert vehicle.azimuth_deg == (150 if recipe == {} else 30)
 
-    @pytest.mark.filterwarnings("error")
+    @pytest.mark.filterwarnings("error", "ignore::geovehicle.errors.GeoVehicleWarning")
     def test_a_wrong_crs_does_not_hide_their_direction(
         self, make_raster: Any, turned_car: TurnedCar
     ) -> None:
@@ -315,8 +328,8 @@ class TestFootprints:
         path = make_raster(pixels=street(120, 120), **recipe)
         turned_car.footprint = in_pixels(on_the_map(40, (720_006, 5_334_794), 1), path)
         with pytest.raises(GeoreferenceError, match="--gsd"):
-            detect([path])
-        (vehicle,) = detect([path], settings=DetectSettings(gsd=0.1)).vehicles.itertuples()
+            find([path])
+        (vehicle,) = find([path], settings=DetectSettings(gsd=0.1)).vehicles.itertuples()
         assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
         assert vehicle.azimuth_deg == 40
 
@@ -327,7 +340,7 @@ class TestFootprints:
             for zone, x in ((32, 720_000), (33, 280_000))
         ]
         turned_car.footprint = in_pixels(on_the_map(40, (720_006, 5_334_794), 1), zones[0])
-        both, other = detect(zones).vehicles, detect(zones[1:]).vehicles
+        both, other = find(zones).vehicles, find(zones[1:]).vehicles
         assert both["azimuth_deg"][0] == other["azimuth_deg"][0] == 40
         # 2.97 degrees to the east of the one meridian, 2.96 to the west of the other
         assert both["azimuth_deg"][1] == pytest.approx(40 - 4.43, abs=0.1)
@@ -338,7 +351,7 @@ class TestArea:
     """Square metres on the ground, whatever the units of the CRS."""
 
     def _area(self, make_raster: Any, **recipe: Any) -> float:
-        return detect([make_raster(pixels=street(200, 100), **recipe)]).summary.area
+        return find([make_raster(pixels=street(200, 100), **recipe)]).summary.area
 
     @pytest.mark.usefixtures("detector")
     def test_metres(self, make_raster: Any) -> None:
@@ -394,7 +407,7 @@ class TestSeveralRasters:
 
     @pytest.mark.usefixtures("detector")
     def test_they_become_one_layer(self, make_raster: Any) -> None:
-        result = detect(self._three(make_raster))
+        result = find(self._three(make_raster))
         assert result.vehicles["id"].tolist() == [1, 2]
         assert result.vehicles["source"].tolist() == ["a.tif", "c.tif"]
         first, second = (ring(polygon) for polygon in result.vehicles.geometry)
@@ -410,7 +423,7 @@ class TestSeveralRasters:
     @pytest.mark.usefixtures("detector")
     def test_progress_rises_to_the_whole(self, make_raster: Any) -> None:
         ticks: list[tuple[int, int]] = []
-        detect(
+        find(
             self._three(make_raster),
             settings=DetectSettings(patch=256),
             on_progress=lambda done, total: ticks.append((done, total)),
@@ -440,7 +453,7 @@ class TestSeveralRasters:
             origin=(280_000, 5_334_800),
             angle=20.0,
         )
-        vehicles = detect([first, second]).vehicles
+        vehicles = find([first, second]).vehicles
         assert vehicles.crs.to_epsg() == 25832
         assert vehicles["source"].tolist() == ["33.tif"] if empty_first else ["32.tif", "33.tif"]
         turn = math.radians(20)
@@ -458,16 +471,16 @@ class TestSeveralRasters:
     ) -> None:
         good = make_raster("good.tif", pixels=street(120, 80, CAR))
         with pytest.raises(RasterError, match=r"nowhere\.tif"):
-            detect([good, good.with_name("nowhere.tif")])
+            find([good, good.with_name("nowhere.tif")])
         assert detector.calls == 0
 
     def test_so_is_one_without_georeference(self, make_raster: Any, detector: BrightCar) -> None:
         good = make_raster("good.tif", pixels=street(120, 80, CAR))
         with pytest.raises(GeoreferenceError, match=r"bare\.tif.*--gsd"):
-            detect([good, make_raster("bare.tif", located=False, crs=None)])
+            find([good, make_raster("bare.tif", located=False, crs=None)])
         assert detector.calls == 0
 
 
 def test_without_rasters_there_is_nothing_to_search() -> None:
     with pytest.raises(SettingsError, match="no raster"):
-        detect([])
+        find([])

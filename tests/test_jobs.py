@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import runpy
 import signal
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,9 +29,11 @@ from geovehicle.detection import Target, detect_to
 from geovehicle.detections import Detections, box_iou
 from geovehicle.engines.tasks import pack
 from geovehicle.errors import GeoreferenceError, OutputError, SettingsError
+from geovehicle.export.destinations import Destination
 from geovehicle.export.frame import concatenate
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.jobs import Memory, prepare
+from geovehicle.model.weights import SHIPPED
 from geovehicle.regions import read_whereabouts
 from geovehicle.settings import DetectSettings
 
@@ -91,7 +97,7 @@ def expected(boxes: np.ndarray, origin: tuple[float, float] = (130_000, 455_000)
 
 def rows(path: Path) -> list[Any]:
     """Return all features with their fields, in the order of the file."""
-    layer = gpd.read_file(path)
+    layer = gpd.read_file(path, layer="vehicles")
     return [*layer.drop(columns="geometry").to_dict("records"), *layer.geometry.to_wkb()]
 
 
@@ -349,6 +355,31 @@ class TestFingerprint:
         assert len(json.dumps(job.fingerprint())) < 5000
 
 
+class TestProvenance:
+    def test_the_layer_tells_what_it_was_made_of(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        rasters = [make_raster("a.tif"), make_raster("b.tif", origin=(131_000, 455_000))]
+        area = tmp_path / "area.gpkg"
+        gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1e6, 1e6)], crs=28992).to_file(area)
+        planted.prepared(rasters, planted.RedFinder())
+        where = read_whereabouts(str(area), None)
+        job = prepare(rasters, "vehicles-10cm", planted.SETTINGS, where)
+        detect_to(Target(tmp_path / "cars.gpkg"), job)
+        with closing(sqlite3.connect(tmp_path / "cars.gpkg")) as base:
+            query = "SELECT metadata FROM gpkg_metadata WHERE mime_type = 'application/json'"
+            told = json.loads(base.execute(query).fetchone()[0])
+        assert told["command"] == "detect"
+        assert told["inputs"] == ["a.tif", "b.tif"]
+        assert told["weights"] == "vehicles-10cm"
+        assert told["weights_sha256"] == SHIPPED["vehicles-10cm"].sha256
+        assert told["licence"] == "none"
+        assert (told["settings"]["score"], told["settings"]["nms"]) == (0.4, 0.2)
+        assert told["settings"]["aoi"] == "area.gpkg"
+        assert "exclude" not in told["settings"]
+        assert str(tmp_path) not in json.dumps(told)
+
+
 @dataclass
 class Watcher:
     """Interrupts a job when more than a share of it is done."""
@@ -403,7 +434,7 @@ class TestResuming:
         assert watcher.state == "resumed"
         assert 3 <= watcher.blocks <= 5
         assert finder.patches - before == 36 - 4 * watcher.blocks
-        assert centres(gpd.read_file(out)) == expected(lattice())
+        assert centres(gpd.read_file(out, layer="vehicles")) == expected(lattice())
         assert list(tmp_path.glob(".cars*")) == []
 
     def test_a_job_killed_at_any_moment_ends_as_if_undisturbed(
@@ -449,4 +480,61 @@ class TestResuming:
             detect_to(Target(out), job)
         ballast.unlink()
         detect_to(Target(out), job)
-        assert centres(gpd.read_file(out)) == expected(lattice())
+        assert centres(gpd.read_file(out, layer="vehicles")) == expected(lattice())
+
+
+class TestDestinations:
+    def test_a_stream_leaves_nothing_behind(
+        self,
+        make_raster: Any,
+        planted: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        job = planted.prepared([make_raster(pixels=paint(lattice()))], planted.RedFinder())
+        folder, stream = tmp_path / "temporary", io.BytesIO()
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        monkeypatch.chdir(folder)
+        there = SimpleNamespace(stdout=SimpleNamespace(buffer=stream))
+        monkeypatch.setattr("geovehicle.export.sequences.sys", there)
+        with pytest.raises(KeyboardInterrupt):
+            detect_to(Target("-"), job, watcher=Watcher(0.5))
+        assert stream.getvalue() == b""
+        watcher = Watcher(2)
+        summary = detect_to(Target("-"), job, watcher=watcher)
+        assert (watcher.state, watcher.blocks) == ("new", 0)
+        texts = stream.getvalue().split(b"\x1e")[1:]
+        assert [json.loads(text)["properties"]["id"] for text in texts] == [
+            *range(1, summary.count + 1)
+        ]
+        assert list(folder.iterdir()) == []
+
+    def test_rows_are_added_after_an_interruption_once(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        path, out = make_raster(pixels=paint(lattice())), tmp_path / "cars.gpkg"
+        target = Target(Destination(out, existing="append"))
+        job = planted.prepared([path], planted.RedFinder())
+        detect_to(target, job)
+        with pytest.raises(KeyboardInterrupt):
+            detect_to(target, job, watcher=Watcher(0.5))
+        watcher = Watcher(2)
+        detect_to(target, job, watcher=watcher)
+        assert watcher.state == "resumed"
+        layer = gpd.read_file(out, layer="vehicles")
+        assert layer["id"].tolist() == [*range(1, 2 * len(lattice()) + 1)]
+        assert centres(layer) == sorted(2 * expected(lattice()))
+
+    def test_rows_that_do_not_fit_are_told_before_the_search(
+        self, make_raster: Any, planted: Any, tmp_path: Path
+    ) -> None:
+        path, out = make_raster(), tmp_path / "cars.gpkg"
+        gpd.GeoDataFrame({"id": [1]}, geometry=[shapely.box(0, 0, 1, 1)], crs=28992).to_file(
+            out, layer="vehicles"
+        )
+        finder = planted.RedFinder()
+        job = planted.prepared([path], finder)
+        with pytest.raises(OutputError, match="score is one among the new rows"):
+            detect_to(Target(Destination(out, existing="append")), job)
+        assert finder.patches == 0

@@ -250,7 +250,7 @@ def test_a_journal_is_deleted_before_another_process_can_lock_it(target, monkeyp
         journal.remove()
     else:
         open_journal(target, {}).close()
-    assert held == [path]
+    assert held == [target.with_name(f"{NAME}-journal"), path]
 
 
 def test_whoever_waited_for_a_journal_that_went_is_told(target):
@@ -291,6 +291,16 @@ def test_a_kill_leaves_every_entry_that_was_added_and_whole(target):
         # the process may have gone on a little after the line that was read
         assert len(entries) > added
         assert entries == [(n, b"%d," % n * (n % 700)) for n in range(len(entries))]
+
+
+def test_what_sqlite_left_at_a_kill_goes_with_the_journal(tmp_path, target):
+    process = adding(target)
+    process.stdout.readline()
+    process.kill()
+    process.communicate()
+    assert target.with_name(f"{NAME}-journal") in tmp_path.iterdir()
+    open_journal(target, {"job": 1}).remove()  # nothing was left to be done
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_entry_is_flushed_to_the_disk(target):

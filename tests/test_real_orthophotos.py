@@ -62,7 +62,7 @@ def search(raster: Path, folder: Path) -> gpd.GeoDataFrame:
     output = folder / "cars.gpkg"
     result = CliRunner().invoke(geovehicle, ["detect", str(raster), "-o", str(output)])
     assert result.exit_code == 0, result.output
-    return pyogrio.read_dataframe(output)
+    return pyogrio.read_dataframe(output, layer="vehicles")
 
 
 def centres(layer: gpd.GeoDataFrame, raster: Path) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ from geovehicle import __version__
 from geovehicle.engines.tasks import run
 from geovehicle.errors import GeoVehicleError
 from geovehicle.model.device import threads, visible_gpus
+from geovehicle.raster.inputs import name_of
 from geovehicle.settings import (
     SCHEDULER_SECONDS,
     TASKS_AHEAD,
@@ -57,6 +58,9 @@ runs whatever it is sent."""
 
 VERSION = "geovehicle:__version__"
 """Where a scheduler or a worker finds its version."""
+
+SILENCE = "ignore:resource_tracker"
+"""A filter of warnings, as ``python -W`` takes it."""
 
 LOGGERS = ("distributed", "distributed.client", "tornado.application")
 """They print tracebacks of what the job tells in one line."""
@@ -142,6 +146,8 @@ def local(settings: EngineSettings, device: DeviceName) -> Iterator[Client]:
         "OMP_NUM_THREADS": same,
         "MKL_NUM_THREADS": same,
         "OMP_WAIT_POLICY": "PASSIVE",  # or threads that wait hold up those of other workers
+        # what a killed job leaves is cleaned up by a process of Python's, which would say so
+        "PYTHONWARNINGS": ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), SILENCE])),
     }
     with TemporaryDirectory(prefix="geovehicle-", ignore_cleanup_errors=True) as folder:
         security = _own_security()
@@ -261,14 +267,14 @@ def _result(future: Future[BlockFound], task: BlockTask) -> BlockFound:
             return future.result()
     if isinstance(error, KilledWorker):
         raise GeoVehicleError(
-            f"block {task.block.index} of {task.raster.uri} took down"
+            f"block {task.block.index} of {name_of(task.raster.uri)} took down"
             f" {error.allowed_failures + 1} workers in turn;"
             " their logs tell why: where memory is short, make blocks smaller by --block"
         )
     if isinstance(error, GeoVehicleError):
         raise error
     raise GeoVehicleError(
-        f"block {task.block.index} of {task.raster.uri} failed on a worker"
+        f"block {task.block.index} of {name_of(task.raster.uri)} failed on a worker"
         f" ({type(error).__name__}: {_line(error)}); see to that, or to its memory, and run again"
     ) from error
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from geovehicle.baselines import HOG_SVM
 from geovehicle.model.checkpoint import from_metadata, locate, read_info, read_metadata
 from geovehicle.model.detector import VehicleDetector
+from geovehicle.model.weights import DEFAULT
 from geovehicle.runtimes import SUFFIX as ONNX
-from geovehicle.settings import HogSvmConfig
+from geovehicle.settings import DetectSettings, HogSvmConfig
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -16,13 +17,21 @@ if TYPE_CHECKING:
     from geovehicle.baselines.hog_detector import HogSvmDetector
     from geovehicle.model.checkpoint import Info, ModelInfo
     from geovehicle.runtimes.onnx_detector import OnnxDetector
-    from geovehicle.settings import DetectSettings
 
     LoadedDetector = VehicleDetector | HogSvmDetector | OnnxDetector
 
 
-def load_detector(weights: str | PathLike[str], settings: DetectSettings) -> LoadedDetector:
+def load_detector(
+    weights: str | PathLike[str] = DEFAULT, settings: DetectSettings | None = None
+) -> LoadedDetector:
     """Return the detector of shipped weights, by name, or of a file.
+
+    Parameters
+    ----------
+    weights : str or path-like
+        The name of shipped weights or a file.
+    settings : DetectSettings, optional
+        Device, arithmetic and thresholds; the defaults without it.
 
     Raises
     ------
@@ -33,6 +42,7 @@ def load_detector(weights: str | PathLike[str], settings: DetectSettings) -> Loa
     GeoVehicleError
         If the detector needs an extra that is not installed.
     """
+    settings = settings or DetectSettings()
     if _form(weights) == HOG_SVM:  # its libraries are an extra
         from geovehicle.baselines.hog_detector import HogSvmDetector
 

@@ -6,6 +6,9 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from geovehicle.errors import GeoVehicleError
+from geovehicle.raster.inputs import name_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -41,7 +44,8 @@ def run_all(
     Raises
     ------
     GeoVehicleError
-        What a task raises ends the job; the tasks before it have been handed over.
+        What a task raises, or that its pixels cannot be read for another reason, ends the
+        job; the tasks before it have been handed over.
     """
     waiting = iter(tasks)
     with ThreadPoolExecutor(readers, thread_name_prefix="reader") as pool:
@@ -57,8 +61,27 @@ def run_all(
                 read_ahead()
             while ahead:
                 task, pixels = ahead.popleft()
-                patch = pixels.result()
+                patch = _result(pixels, task)
                 read_ahead()
                 on_found(task, task.find(patch, detector, on_pixels))
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _result(pixels: Future[Patch], task: BlockTask) -> Patch:
+    """Return what a reader read, or raise its error as one of ours."""
+    try:
+        return pixels.result()
+    except GeoVehicleError:
+        raise
+    except MemoryError as error:
+        raise GeoVehicleError(
+            f"there is no memory for block {task.block.index} of {name_of(task.raster.uri)};"
+            " lower --patch, --block or --readers"
+        ) from error
+    except Exception as error:  # a library's own: a file that vanishes may end in any
+        raise GeoVehicleError(
+            f"block {task.block.index} of {name_of(task.raster.uri)} cannot be read"
+            f" ({type(error).__name__}: {' '.join(str(error).split())});"
+            " see to that and run the same command again"
+        ) from error

@@ -10,13 +10,18 @@ import shapely
 from pyproj.exceptions import ProjError
 
 from geovehicle.errors import OutputError
+from geovehicle.export.destinations import destination_of
 from geovehicle.export.frame import AZIMUTH, reproject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     import geopandas as gpd
+
+    from geovehicle.export.destinations import Place
+
+GEOPACKAGE, GEOJSON, FLATGEOBUF, PARQUET = "GPKG", "GeoJSON", "FlatGeobuf", "Parquet"
+"""Names of formats that are no matter of GDAL's driver alone."""
 
 WGS84 = "EPSG:4326"
 
@@ -38,14 +43,17 @@ class Kind:
     ours : tuple of str, optional
         Fields that are compared when the file is read back: what other software wrote may
         come back in another form.  All by default.
+    style : str, optional
+        How QGIS draws it: one of :mod:`geovehicle.export.styles`.
     """
 
     layer: str = "vehicles"
     geometry: str = "Polygon"
     ours: tuple[str, ...] | None = None
+    style: str | None = None
 
 
-VEHICLES = Kind()
+VEHICLES = Kind(style="vehicles")
 """What is detected."""
 
 
@@ -61,6 +69,8 @@ class Format:
         Options of :func:`pyogrio.write_dataframe` and of the driver.
     sidecars : tuple of str
         Suffixes of the files that belong to the output.
+    indices : tuple of str
+        Those that other programs make of the rows.
     locks : tuple of str
         What is appended to the name of a file that another program has open.
     wgs84 : bool
@@ -75,13 +85,16 @@ class Format:
         Largest file, bytes; 0 where there is no limit.
     appends : bool
         Whether the driver adds rows to a file just as it has written the first ones.
+    grows : bool
+        Whether rows are added to a layer of an earlier run.
     named : bool
-        Whether a file's layers have names of their own.
+        Whether layers have names of their own.
     """
 
     driver: str
     options: Mapping[str, Any] = field(default_factory=dict)
     sidecars: tuple[str, ...] = ()
+    indices: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     wgs84: bool = False
     field_name: int = 0
@@ -89,73 +102,104 @@ class Format:
     text: int = 0
     file_size: int = 0
     appends: bool = True
+    grows: bool = False
     named: bool = False
 
 
-_GEOPACKAGE = Format("GPKG", locks=("-wal", "-journal"), named=True)
+_GEOPACKAGE = Format(
+    "GPKG",
+    # later ones are understood in part by GDAL before 3.7, that of QGIS 3.22
+    {"VERSION": "1.2"},
+    locks=("-wal", "-journal"),
+    grows=True,
+    named=True,
+)
+_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind")
 _SHAPEFILE = Format(
     "ESRI Shapefile",
     {"encoding": "UTF-8"},
-    # the last ones are indices that GIS software makes
-    sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", ".qix", ".sbn", ".sbx", ".idm", ".ind"),
+    sidecars=(".shx", ".dbf", ".prj", ".cpg", ".qpj", *_INDICES),
+    indices=_INDICES,
     field_name=10,
     short_names={"label_score": "labelscore", AZIMUTH: "azimuth"},
     text=254,
     file_size=2**31 - 1,
+    grows=True,
 )
 # 8 decimals of a degree are 1.1 mm
 _GEOJSON = Format(
-    "GeoJSON", {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}, wgs84=True, appends=False
+    GEOJSON, {"RFC7946": "YES", "COORDINATE_PRECISION": "8"}, wgs84=True, appends=False
 )
+_PARQUET = Format(PARQUET)
 
 FORMATS: Mapping[str, Format] = {
     ".gpkg": _GEOPACKAGE,
     ".shp": _SHAPEFILE,
     ".geojson": _GEOJSON,
     ".json": _GEOJSON,
+    ".fgb": Format(FLATGEOBUF),
+    ".parquet": _PARQUET,
+    ".geoparquet": _PARQUET,
+    ".csv": Format(
+        "CSV",
+        # the types of the fields, and the CRS
+        {"GEOMETRY": "AS_WKT", "CREATE_CSVT": "YES", "encoding": "UTF-8"},
+        sidecars=(".csvt", ".prj"),
+    ),
 }
 """The output formats by suffix, in lower case."""
 
+STREAM = _GEOJSON
+"""That of standard output, feature by feature."""
 
-def format_of(path: Path) -> Format:
-    """Return the format that the suffix of ``path`` says.
+TABLE = Format("PostgreSQL", field_name=63, grows=True, named=True)
+"""That of a database."""
+
+
+def format_of(place: Place) -> Format:
+    """Return the format of a destination; that of a file is said by its suffix.
 
     Raises
     ------
     OutputError
         Where it says none.
     """
+    destination = destination_of(place)
+    path = destination.path
+    if path is None:
+        return STREAM if destination.is_stream else TABLE
     suffix = path.suffix
     chosen = FORMATS.get(suffix.lower())
     # OGR finds a Shapefile under .shp and .SHP, not under .Shp
     if chosen is None or (chosen.sidecars and not (suffix.islower() or suffix.isupper())):
         raise OutputError(
-            f"{path} has no known output format; let it end in one of {', '.join(FORMATS)}"
+            f"{destination} has no known output format; let it end in one of"
+            f" {', '.join(FORMATS)}, or name a database as postgresql://user@host/database"
         )
     return chosen
 
 
-def fit(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """Return the layer with the CRS and the names that the format of ``path`` asks for.
+def fit(frame: gpd.GeoDataFrame, place: Place) -> gpd.GeoDataFrame:
+    """Return the layer with the CRS and the names that the format of its destination asks for.
 
     Raises
     ------
     OutputError
         Where the format cannot hold the layer.
     """
-    chosen = format_of(path)
+    chosen, shown = format_of(place), destination_of(place).shown
     if chosen.wgs84:
-        frame = _to_wgs84(frame, path)
+        frame = _to_wgs84(frame, shown)
     frame = frame.rename(columns=chosen.short_names)
-    _check_limits(frame, chosen, path)
+    _check_limits(frame, chosen, shown)
     return frame
 
 
-def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+def _to_wgs84(frame: gpd.GeoDataFrame, shown: str) -> gpd.GeoDataFrame:
     """Return the layer in longitude and latitude, which GeoJSON demands."""
     if frame.crs is None:
         raise OutputError(
-            f"{path} has to be in WGS 84 but the layer has no CRS; write a .gpkg instead"
+            f"{shown} has to be in WGS 84 but the layer has no CRS; write a .gpkg instead"
         )
     try:
         geographic = reproject(frame, WGS84)
@@ -163,29 +207,29 @@ def _to_wgs84(frame: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
         geographic = None
     if geographic is None or not np.isfinite(shapely.get_coordinates(geographic.geometry)).all():
         raise OutputError(
-            f"{path} has to be in WGS 84, which {frame.crs.name} does not reach;"
+            f"{shown} has to be in WGS 84, which {frame.crs.name} does not reach;"
             " write a .gpkg instead"
         )
     if (np.abs(shapely.get_coordinates(geographic.geometry)) > FARTHEST_LON_LAT).any():
         raise OutputError(
-            f"{path} has to be in longitude and latitude, which the coordinates are not,"
+            f"{shown} has to be in longitude and latitude, which the coordinates are not,"
             f" whatever their CRS ({frame.crs.name}) says; write a .gpkg instead"
         )
     return geographic
 
 
-def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, path: Path) -> None:
+def _check_limits(frame: gpd.GeoDataFrame, chosen: Format, shown: str) -> None:
     """Refuse a layer that the format would cut or rename silently."""
     fields = [str(name) for name in frame.columns if name != frame.geometry.name]
     long = [name for name in fields if len(name.encode()) > chosen.field_name]
     if chosen.field_name and long:
         raise OutputError(
-            f"{path} cannot have a field named {long[0]}: {chosen.field_name} letters at most;"
+            f"{shown} cannot have a field named {long[0]}: {chosen.field_name} letters at most;"
             " write a .gpkg instead"
         )
     if chosen.text and any(_longest(frame[name]) > chosen.text for name in _texts(frame)):
         raise OutputError(
-            f"{path} holds texts of {chosen.text} bytes at most, some are longer;"
+            f"{shown} holds texts of {chosen.text} bytes at most, some are longer;"
             " write a .gpkg instead"
         )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from geovehicle.export.formats import FORMATS, Kind
-from geovehicle.export.writers import check_target, write
+from geovehicle.export.destinations import destination_of
+from geovehicle.export.formats import Kind
+from geovehicle.export.styles import NEEDS
+from geovehicle.export.writers import check_options, check_target, write
 from geovehicle.files import check_writable, replacing
 
 if TYPE_CHECKING:
@@ -14,14 +16,20 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
+    from geovehicle.export.destinations import Destination, Place
+    from geovehicle.export.provenance import Provenance
+
 TABLE = ".csv"
 """Suffix of a table without geometries, for spreadsheets."""
 
-SUFFIXES = (*FORMATS, TABLE)
-"""Of what zones are written to."""
+UNFIT = (".csvt",)
+"""Suffixes of files that describe a table with geometries of the same name."""
+
+ZONES = "zones"
+"""Name of a layer of zones."""
 
 
-def check_zones(path: Path, overwrite: bool = False) -> None:
+def check_zones(place: Place, overwrite: bool = False) -> None:
     """Make sure that zones can be written, as a layer or as a table, before the work.
 
     Raises
@@ -29,14 +37,21 @@ def check_zones(path: Path, overwrite: bool = False) -> None:
     OutputError
         See :func:`geovehicle.export.writers.check_target`.
     """
-    if path.suffix.lower() == TABLE:
-        check_writable(path, overwrite)
+    destination = destination_of(place, overwrite)
+    table = _table(destination)
+    if table is None:
+        check_target(destination, layer=ZONES)
     else:
-        check_target(path, overwrite)
+        check_options(destination)
+        check_writable(table, destination.overwrites)
 
 
 def write_zones(
-    frame: gpd.GeoDataFrame, path: Path, counted: Sequence[str], overwrite: bool = False
+    frame: gpd.GeoDataFrame,
+    place: Place,
+    counted: Sequence[str],
+    overwrite: bool = False,
+    about: Provenance | None = None,
 ) -> None:
     """Write zones as a layer, or without geometries as a table (.csv).
 
@@ -44,54 +59,71 @@ def write_zones(
     ----------
     frame : geopandas.GeoDataFrame
         Polygons with the fields of the user and those that were counted.
-    path : pathlib.Path
-        The output; its suffix says the format.
+    place : Destination, str or pathlib.Path
+        The output; the suffix of a file says the format.
     counted : sequence of str
         The fields that were counted.
     overwrite : bool
-        Whether an existing file may be replaced, once the new one is complete.
+        Whether an existing file may be replaced, once the new one is complete; a
+        destination says it itself.
+    about : Provenance, optional
+        Where it comes from, for formats that can say it.
 
     Raises
     ------
     OutputError
         Where the file cannot be written or the format cannot hold the zones.
     """
-    if path.suffix.lower() != TABLE:
-        write_layer(frame, path, "zones", counted, overwrite)
+    destination = destination_of(place, overwrite)
+    table = _table(destination)
+    if table is None:
+        write_layer(frame, destination, ZONES, counted, about=about)
         return
-    check_writable(path, overwrite)
-    with replacing(path) as new:
+    check_zones(destination)
+    with replacing(table, UNFIT) as new:
         frame.drop(columns=frame.geometry.name).to_csv(new, index=False, lineterminator="\n")
 
 
 def write_layer(
     frame: gpd.GeoDataFrame,
-    path: Path,
+    place: Place,
     name: str,
     ours: Sequence[str],
     overwrite: bool = False,
+    about: Provenance | None = None,
 ) -> None:
     """Write a layer of any geometries.
 
     Parameters
     ----------
     frame : geopandas.GeoDataFrame
-    path : pathlib.Path
-        The output; its suffix says the format.
+    place : Destination, str or pathlib.Path
+        The output; the suffix of a file says the format.
     name : str
-        Of the layer, where the format has names.
+        Of the layer, where the format has names, and of its style, where there is one.
     ours : sequence of str
         The fields that are compared when the file is read back; those that other software
         wrote may come back in another form.
     overwrite : bool
-        Whether an existing file may be replaced, once the new one is complete.
+        Whether an existing file may be replaced, once the new one is complete; a
+        destination says it itself.
+    about : Provenance, optional
+        Where it comes from, for formats that can say it.
 
     Raises
     ------
     OutputError
         See :func:`geovehicle.export.writers.write`.
     """
-    write(frame, path, overwrite, Kind(name, _geometry_type(frame), tuple(ours)))
+    style = name if name in NEEDS else None
+    kind = Kind(name, _geometry_type(frame), tuple(ours), style)
+    write(frame, place, overwrite, kind, about)
+
+
+def _table(destination: Destination) -> Path | None:
+    """Return the file, where zones become a table without geometries."""
+    path = destination.path
+    return path if path is not None and path.suffix.lower() == TABLE else None
 
 
 def _geometry_type(frame: gpd.GeoDataFrame) -> str:

@@ -1,72 +1,77 @@
-"""Layers as files, in formats that GIS software reads.
+"""Layers as files that GIS software reads, as tables of a database, or as a stream.
 
 A file is complete or not there (:func:`geovehicle.files.replacing`), and is read
 back before it takes its place: on a full disk some drivers lose the last rows
-without an error.
+without an error.  A table is written in one transaction.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-import warnings
+import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
-import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from geovehicle.errors import OutputError
-from geovehicle.export.formats import VEHICLES, fit, format_of
-from geovehicle.files import check_writable, replacing
+from geovehicle.export import postgis
+from geovehicle.export.destinations import destination_of
+from geovehicle.export.formats import FORMATS, VEHICLES, fit, format_of
+from geovehicle.export.present import ID, layer_in
+from geovehicle.export.sinks import keeps, opened
+from geovehicle.files import check_writable
 from geovehicle.settings import LAYER_CHUNK, LAYER_PIECES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     import geopandas as gpd
 
-    from geovehicle.export.formats import Kind
+    from geovehicle.export.destinations import Destination, Place
+    from geovehicle.export.formats import Format, Kind
+    from geovehicle.export.present import Present
+    from geovehicle.export.provenance import Provenance
+    from geovehicle.export.sinks import Sink
 
-FEATURES = b'"features": [\n'
-END = b"\n]\n}\n"
-"""What stands before and after the features of a GeoJSON file, which has one a line."""
+RESERVED = re.compile(r"(gpkg|rtree|sqlite)_|layer_styles$", re.IGNORECASE)
+"""Names of tables that are no layers."""
 
 
-def check_target(path: Path, overwrite: bool = False) -> None:
-    """Make sure that a layer can be written to ``path``, before the long work.
+def check_target(place: Place, overwrite: bool = False, layer: str = VEHICLES.layer) -> None:
+    """Make sure that a layer can be written to its destination, before the long work.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The output; its suffix says the format, in upper or lower case.
+    place : Destination, str or pathlib.Path
+        The output; the suffix of a file says the format, in upper or lower case.
     overwrite : bool
-        Whether an existing file may be replaced, all layers in it included.
+        Whether an existing file may be replaced, all layers in it included; a
+        destination says it itself.
+    layer : str
+        Name of the layer where the destination says none.
 
     Raises
     ------
     OutputError
-        Where the suffix is not in :data:`FORMATS`, the folder is missing or
-        cannot be written, the file exists and ``overwrite`` is false, or another
-        program has it open.
+        Where the suffix is not in :data:`FORMATS`, the folder is missing or cannot be
+        written, the file or table exists and may not be replaced, another program has
+        the file open, the database cannot be used, or the format has no names or
+        cannot be added to.
     """
-    chosen = format_of(path)
-    check_writable(path, overwrite)
-    for lock in chosen.locks:
-        if Path(os.path.realpath(path) + lock).exists():
-            raise OutputError(
-                f"{path} is open in another program such as QGIS, as {path.name}{lock} shows;"
-                " close it there or write elsewhere"
-            )
+    destination = destination_of(place, overwrite)
+    check_options(destination)
+    if destination.is_database:
+        postgis.check(destination, layer)
+    elif destination.path is not None:
+        _check_file(destination, destination.path, layer)
 
 
-def check_layer(frame: gpd.GeoDataFrame, path: Path) -> None:
-    """Make sure that the format of ``path`` can hold a layer.
+def check_layer(frame: gpd.GeoDataFrame, place: Place, layer: str = VEHICLES.layer) -> None:
+    """Make sure that a destination can hold a layer.
 
     A layer without rows tells before the long work what it would be refused for after.
 
@@ -75,13 +80,20 @@ def check_layer(frame: gpd.GeoDataFrame, path: Path) -> None:
     OutputError
         Where it cannot.
     """
-    fit(frame, path)
+    destination = destination_of(place)
+    if destination.is_database:
+        postgis.check_crs(destination, layer, frame.crs)
+    _fitted(frame, destination, _present(destination, layer))
 
 
 def write(
-    frame: gpd.GeoDataFrame, path: Path, overwrite: bool = False, kind: Kind = VEHICLES
+    frame: gpd.GeoDataFrame,
+    place: Place,
+    overwrite: bool = False,
+    kind: Kind = VEHICLES,
+    about: Provenance | None = None,
 ) -> None:
-    """Write a layer to a file.
+    """Write a layer.
 
     Parameters
     ----------
@@ -90,14 +102,16 @@ def write(
         GeoJSON is written in WGS 84 after RFC 7946, which cuts polygons in two at the
         antimeridian, all else in the frame's CRS.  Numbers that are nan become null.
         Outer rings of Shapefiles are clockwise; those of GeoJSON are counter-clockwise,
-        and those of GeoPackages as in the frame.
-    path : pathlib.Path
-        The output; its suffix says the format, in upper or lower case.
+        and all others as in the frame.
+    place : Destination, str or pathlib.Path
+        The output; the suffix of a file says the format, in upper or lower case.
     overwrite : bool
-        Whether an existing file may be replaced, all layers in it included.  It
-        stays as it is until the new one is complete.
+        Whether an existing file may be replaced, all layers in it included; a destination
+        says it itself.  The file stays as it is until the new one is complete.
     kind : Kind
         What the layer is made of.
+    about : Provenance, optional
+        Where it comes from, for formats that can say it.
 
     Raises
     ------
@@ -105,7 +119,7 @@ def write(
         Where :func:`check_target` raises it, where the format cannot hold the
         layer, or where writing fails.
     """
-    with LayerWriter(path, overwrite, kind) as writer:
+    with LayerWriter(destination_of(place, overwrite), kind, about) as writer:
         writer.add(frame)
 
 
@@ -114,21 +128,21 @@ class LayerWriter:
 
     ::
 
-        with LayerWriter(path) as writer:
+        with LayerWriter(destination) as writer:
             for frame in frames:
                 writer.append(frame)
 
-    The file is in place when the block has ended well; whatever fails, an older one stays.
+    The layer is in place when the block has ended well; whatever fails, an older one stays.
     Errors are those of :func:`write`.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The output; its suffix says the format, in upper or lower case.
-    overwrite : bool
-        Whether an existing file may be replaced.
+    place : Destination, str or pathlib.Path
+        The output; the suffix of a file says the format, in upper or lower case.
     kind : Kind
         What the layer is made of.
+    about : Provenance, optional
+        Where it comes from, for formats that can say it.
 
     Attributes
     ----------
@@ -142,14 +156,14 @@ class LayerWriter:
         one piece without rows, for its fields and its CRS.
     """
 
-    def __init__(self, path: Path, overwrite: bool = False, kind: Kind = VEHICLES) -> None:
-        self.path = Path(path)
-        self.kind = kind
+    def __init__(
+        self, place: Place, kind: Kind = VEHICLES, about: Provenance | None = None
+    ) -> None:
+        self.destination = destination_of(place)
         self.rows = 0
-        self._placed = 0
-        self._overwrite = overwrite
+        self._kind, self._about = kind, about
+        self._written: int | None = None
         self._waiting: list[gpd.GeoDataFrame] = []
-        self._written: list[_Written] = []
 
     def __enter__(self) -> Self:
         self._block: AbstractContextManager[None] = self._placing()
@@ -168,157 +182,129 @@ class LayerWriter:
             Polygons with the fields :data:`geovehicle.export.frame.FIELDS`, in the CRS of
             the first piece.  It may have no rows.
         """
-        self.add(frame.assign(id=np.arange(self.rows + 1, self.rows + len(frame) + 1)))
+        present = self._sink.present
+        first = self.rows + 1 + (present.last if present else 0)
+        self._take(frame.assign(**{ID: np.arange(first, first + len(frame))}))
 
     def add(self, frame: gpd.GeoDataFrame) -> None:
-        """Add the next rows as they are."""
-        if not len(frame) and (self._waiting or self._written):
+        """Add the next rows as they are; where there are others already, ids count on."""
+        ours = self._kind.ours
+        numbered = ID in frame and (ours is None or ID in ours)
+        if numbered and self._sink.present is not None:
+            self.append(frame)
+        else:
+            self._take(frame)
+
+    def _take(self, frame: gpd.GeoDataFrame) -> None:
+        if not len(frame) and (self._waiting or self._written is not None):
             return
         self.rows += len(frame)
         self._waiting.append(frame)
         # opening a file for a few rows takes longer than writing them
-        if self.rows - self._placed >= LAYER_CHUNK or len(self._waiting) >= LAYER_PIECES:
+        enough = 1 if self.destination.is_stream else LAYER_CHUNK
+        if self.rows - (self._written or 0) >= enough or len(self._waiting) >= LAYER_PIECES:
             self._write()
 
     @contextmanager
     def _placing(self) -> Iterator[None]:
-        check_target(self.path, self._overwrite)
-        self._format = format_of(self.path)
-        with replacing(self.path, self._format.sidecars) as new, self._told(new.parent):
-            # drivers name their files in lower case
-            self._file = new.with_suffix(new.suffix.lower())
+        if not self.destination.is_database:  # which is checked as it is opened
+            check_target(self.destination, layer=self._kind.layer)
+        with opened(self.destination, self._kind, self._about) as sink:
+            self._sink: Sink = sink
             yield
-            if self._waiting or not self._written:
+            if self._waiting or self._written is None:
                 self._write()
-            if not self._is_complete():
-                raise OutputError(
-                    f"{self.path} came out incomplete; free some disk space and run again"
-                )
-            self._file.replace(new)
-
-    @contextmanager
-    def _told(self, folder: Path) -> Iterator[None]:
-        try:
-            yield
-        except (DataSourceError, DataLayerError) as error:
-            reason = " ".join(str(error).replace(f"{folder}{os.sep}", "").split())
-            raise OutputError(
-                f"cannot write {self.path}: {reason};"
-                " see to the disk's free space or write elsewhere"
-            ) from error
 
     def _write(self) -> None:
         """Write what is waiting."""
-        frame = fit(pd.concat(self._waiting, ignore_index=True), self.path)
+        frame = pd.concat(self._waiting, ignore_index=True)
         self._waiting = []
-        if not self._written:
-            self._write_to(self._file, frame)
-        elif self._format.appends:
-            self._write_to(self._file, frame, append=True)
-        else:
-            part = self._file.with_suffix(".part")
-            self._write_to(part, frame)
-            if not _join(self._file, part):
-                raise OutputError(
-                    f"cannot write {self.path}: this GDAL lays GeoJSON out in an unknown way;"
-                    " write a .gpkg instead"
-                )
-        self._written.append(_Written.of(frame, self.kind.ours))
-        self._placed = self.rows
-        limit = self._format.file_size
-        if limit and max(file.stat().st_size for file in self._file.parent.iterdir()) > limit:
+        self._sink.add(_fitted(frame, self.destination, self._sink.present))
+        self._written = self.rows
+
+
+def _fitted(
+    frame: gpd.GeoDataFrame, destination: Destination, present: Present | None
+) -> gpd.GeoDataFrame:
+    """Return rows as the format and the layer that is there ask for."""
+    if present is None:
+        return fit(frame, destination)
+    placed = present.placed(frame, destination.shown)
+    return present.ordered(fit(placed, destination), destination.shown)
+
+
+def _present(destination: Destination, layer: str) -> Present | None:
+    """Return the layer that rows are going to be added to, where there is one."""
+    if not destination.appends:
+        return None
+    if destination.is_database:
+        return postgis.present(destination, layer)
+    path = destination.path
+    if path is None or not path.exists():
+        return None
+    named = format_of(destination).named
+    return layer_in(path, (destination.layer or layer) if named else None)
+
+
+def check_options(destination: Destination) -> None:
+    """Refuse a name or more rows where the format has no place for them.
+
+    Raises
+    ------
+    OutputError
+    """
+    chosen = format_of(destination)
+    if destination.layer is not None and not chosen.named:
+        raise OutputError(
+            f"{destination} has no layers with names; leave --layer out or write a .gpkg"
+        )
+    if destination.layer is not None and not destination.layer.strip():
+        raise OutputError("the layer has no name; give --layer a name or leave it out")
+    if destination.appends and not chosen.grows:
+        raise OutputError(
+            f"rows cannot be added to {destination}; write a .gpkg, a .shp or to PostGIS,"
+            " or leave --append out"
+        )
+
+
+def _check_file(destination: Destination, path: Path, layer: str) -> None:
+    chosen = format_of(destination)
+    if path.is_file() and destination.existing == "refuse" and chosen.grows:
+        raise OutputError(f"{path} exists; add --overwrite to replace it or --append to add to it")
+    check_writable(path, destination.existing != "refuse")
+    _check_text(os.path.realpath(path), destination.layer or "")
+    _check_neighbours(path, chosen)
+    for lock in chosen.locks:
+        if Path(os.path.realpath(path) + lock).exists():
             raise OutputError(
-                f"{self.path} passes 2 GB with its first {self.rows} vehicles;"
-                " write a .gpkg instead"
+                f"{path} is open in another program such as QGIS, as {path.name}{lock} shows;"
+                " close it there or write elsewhere"
             )
+    if chosen.named and destination.layer and RESERVED.match(destination.layer):
+        raise OutputError(f"{destination.layer} is no name for a layer of {path}; choose another")
+    if keeps(destination):
+        layer_in(path, (destination.layer or layer) if chosen.named else None)
 
-    def _write_to(self, path: Path, frame: gpd.GeoDataFrame, append: bool = False) -> None:
-        options = dict(self._format.options)
-        if self._format.named:
-            options["layer"] = self.kind.layer
-        with warnings.catch_warnings():
-            # a raster without CRS gives a layer without CRS
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            # Shapefiles have no times
-            warnings.filterwarnings("ignore", ".* created as String field", RuntimeWarning)
-            pyogrio.write_dataframe(
-                frame,
-                path,
-                driver=self._format.driver,
-                geometry_type=self.kind.geometry,
-                promote_to_multi=self.kind.geometry.startswith("Multi"),
-                append=append,
-                **options,
+
+def _check_text(*names: str) -> None:
+    """Refuse names with bytes of another encoding, which drivers do not take."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise OutputError(f"the name {name} is not UTF-8; choose another") from error
+
+
+def _check_neighbours(path: Path, chosen: Format) -> None:
+    """Refuse a file that would take a sidecar from a file of the same name."""
+    mine = set(chosen.sidecars)
+    for suffix, other in FORMATS.items():
+        neighbour = path.with_suffix(suffix)
+        shared = mine & set(other.sidecars)
+        # the first sidecar is always there; a table without geometries has none
+        theirs = shared and neighbour.with_suffix(other.sidecars[0]).exists()
+        if other is not chosen and theirs and neighbour.exists():
+            raise OutputError(
+                f"{path} would share {path.stem}{min(shared)} with {neighbour.name};"
+                " choose another name"
             )
-
-    def _is_complete(self) -> bool:
-        """Tell whether the file has every row, and every text where fields have types."""
-        if pyogrio.read_info(self._file, force_feature_count=True)["features"] != self.rows:
-            return False
-        if not self._format.appends:  # GeoJSON: a name that reads like a date comes back as one
-            return True
-        first = 0
-        for written in self._written:
-            if not written.is_in(self._file, first):
-                return False
-            first += written.rows
-        return True
-
-
-@dataclass(frozen=True)
-class _Written:
-    """What has to come back of rows: their number, and hashes of what is not rounded.
-
-    Rows without geometry are counted as well.
-    """
-
-    rows: int
-    empty: int
-    hashes: Mapping[str, int]
-
-    @classmethod
-    def of(cls, frame: gpd.GeoDataFrame, ours: tuple[str, ...] | None = None) -> Self:
-        fields = frame.drop(columns=frame.geometry.name).select_dtypes(exclude=np.floating)
-        names = [name for name in fields if ours is None or name in ours]
-        hashes = {name: _hash(fields[name]) for name in names}
-        return cls(len(frame), _count_empty(frame), hashes)
-
-    def is_in(self, path: Path, first: int) -> bool:
-        """Tell whether they are in a file, from its row ``first``."""
-        if not self.rows:
-            return True
-        found = pyogrio.read_dataframe(
-            path, columns=list(self.hashes), skip_features=first, max_features=self.rows
-        )
-        if len(found) != self.rows or _count_empty(found) != self.empty:
-            return False
-        return all(
-            name in found and _hash(found[name]) == value for name, value in self.hashes.items()
-        )
-
-
-def _count_empty(frame: gpd.GeoDataFrame) -> int:
-    """Return how many rows have no geometry, or one without points."""
-    return int((frame.geometry.isna() | frame.geometry.is_empty).sum())
-
-
-def _hash(column: pd.Series[Any]) -> int:
-    return hash(tuple(column.tolist()))
-
-
-def _join(whole: Path, part: Path) -> bool:
-    """Move the features of one GeoJSON file, at least one, to the end of another.
-
-    Returns whether both are laid out as expected; if not, they stay as they are.
-    The driver would lay those that it adds to a file out differently.
-    """
-    with part.open("rb") as source, whole.open("r+b") as stream:
-        begins = any(line == FEATURES for line in iter(source.readline, b""))
-        stream.seek(-len(END), os.SEEK_END)
-        if not begins or stream.read() != END:
-            return False
-        stream.seek(-len(END), os.SEEK_END)
-        stream.write(b",\n")
-        shutil.copyfileobj(source, stream)
-    part.unlink()
-    return True

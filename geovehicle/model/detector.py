@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from geovehicle.detections import Detections
-from geovehicle.errors import GeoVehicleError
+from geovehicle.errors import GeoVehicleError, GeoVehicleWarning
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
 from geovehicle.model.device import choose_device, choose_precision, is_no_memory, keep_memory
 from geovehicle.model.fusion import for_inference
@@ -60,6 +61,8 @@ class VehicleDetector:
         precision = choose_precision(settings.precision, self._device)
         self.arithmetic = f"{self._device.type} {str(precision).removeprefix('torch.')}"
         self._model = for_inference(model, self._device, precision)
+        # a patch fills a processor, and alone it has the same bits in every batch
+        self._at_once = 1 if self._device.type == "cpu" else settings.batch
         if self._device.type == "cpu":
             keep_memory()
         self._model.roi_heads.score_thresh = self.score
@@ -82,19 +85,49 @@ class VehicleDetector:
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
         """Return the detections of each patch, in its pixels, best first.
 
-        Labels index ``labels``: the background of the network is left out.
+        Labels index ``labels``: the background of the network is left out.  Where the
+        memory is too small for a batch, it is halved, for those to come as well.
+
+        Raises
+        ------
+        GeoVehicleError
+            If the memory is too small for a single patch.
         """
-        images = [torch.from_numpy(patch.pixels).to(self._device) for patch in patches]
+        found: list[Detections] = []
+        while len(found) < len(patches):
+            some = patches[len(found) : len(found) + self._at_once]
+            answered = self._answers(some)
+            if answered is None:
+                self._lower(len(some))
+            else:
+                found += answered
+        return found
+
+    def _answers(self, patches: Sequence[Patch]) -> list[Detections] | None:
+        """Return the detections of a batch, None where the memory is too small for it."""
         try:
+            images = [torch.from_numpy(patch.pixels).to(self._device) for patch in patches]
             with torch.inference_mode():
                 found = self._model(images)
+            return [self._detections({key: one[key].cpu() for key in one}) for one in found]
         except (RuntimeError, MemoryError) as error:
             if not is_no_memory(error):
                 raise
-            raise GeoVehicleError(
-                f"the memory of {self._device} is too small; lower --batch or --patch"
-            ) from error
-        return [self._detections({key: value.cpu() for key, value in one.items()}) for one in found]
+        return None  # not before the error has let its tensors go
+
+    def _lower(self, batch: int) -> None:
+        """Halve the batch, for the device has no memory for this one."""
+        if batch == 1:
+            raise GeoVehicleError(f"the memory of {self._device} is too small; lower --patch")
+        self._at_once = batch // 2
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        warnings.warn(
+            f"the memory of {self._device} is too small for a batch of {batch};"
+            f" going on with {self._at_once}",
+            GeoVehicleWarning,
+            stacklevel=3,
+        )
 
     def _detections(self, found: dict[str, Tensor]) -> Detections:
         detections = Detections(

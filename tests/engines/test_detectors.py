@@ -76,7 +76,7 @@ def test_evaluation_and_detection_take_either_kind(hog: Path, make_raster, tmp_p
     from geovehicle.data.coco import LabelledImage
 
     raster = make_raster(gsd=(0.2, 0.2))
-    found = geovehicle.detect([raster], hog)
+    found = geovehicle.find([raster], hog)
     assert found.summary.gsd == 0.2
     assert (found.vehicles.score == 0.5).all()
     none = np.empty((0, 4))

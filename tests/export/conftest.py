@@ -1,26 +1,139 @@
-"""An evaluation that needs no detector: two images, three vehicles, known detections."""
+"""An evaluation that needs no detector, and a PostGIS of the tests' own.
+
+Two images, three vehicles, known detections.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
 from geovehicle.evaluation import Comparison, report
+from geovehicle.export.frame import FIELDS
 from geovehicle.export.report import Evaluation
 from geovehicle.footprints import boxes_of, corners_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+PASSWORD = "s3cret/word"  # noqa: S105 - of a server that lives as long as the tests
+USER = "tester"
 
 GROUND = (40, 60, 80)
 CAR, BUS = [20.0, 30.0, 60.0, 50.0], [60.0, 60.0, 180.0, 90.0]
 IGNORED, NOWHERE = [150.0, 10.0, 190.0, 30.0], [100.0, 20.0, 140.0, 40.0]
+
+
+@pytest.fixture(scope="session")
+def make_layer() -> Callable[..., gpd.GeoDataFrame]:
+    """Return a function that returns a layer of so many vehicles in such a CRS.
+
+    The Dutch grid's by default; what is not known of the first is null.
+    """
+
+    def make(rows: int = 3, crs: object = 28992) -> gpd.GeoDataFrame:
+        lefts = 155000 + 10.0 * np.arange(rows)
+        columns = {
+            name: np.full(rows, "Über, 'sicht\".tif" if kind == "str" else 1.25)
+            for name, kind in FIELDS.items()
+        }
+        columns["azimuth_deg"] = np.full(rows, 30.0)  # of the grid, whose north is true here
+        columns |= {"id": np.arange(1, rows + 1), "score": np.linspace(0.5, 0.9876, rows)}
+        boxes = shapely.box(lefts, 463000, lefts + 4.5, 463002)
+        frame = gpd.GeoDataFrame(columns, geometry=boxes, crs=crs).astype(dict(FIELDS))
+        frame.loc[:0, "length_m"] = np.nan
+        return frame
+
+    return make
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL of the tests' own, which answers on a socket in its folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    psql : str
+        The program.
+    """
+
+    folder: Path
+    psql: str
+
+    def address(self, database: str, password: str = PASSWORD) -> str:
+        """Return the address of a database."""
+        quoted = password.replace("/", "%2F")
+        return f"postgresql://{USER}:{quoted}@/{database}?host={self.folder}"
+
+    def run(self, address: str, statement: str) -> list[list[str]]:
+        """Run a statement by psql; return its rows as texts."""
+        command = [self.psql, "-X", "-A", "-t", "-F", "|", "-v", "ON_ERROR_STOP=1"]
+        done = subprocess.run(  # noqa: S603
+            [*command, "-c", statement, address], capture_output=True, text=True, check=False
+        )
+        assert not done.returncode, done.stderr
+        return [line.split("|") for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def server(needs: Callable[[object, str], None]) -> Iterator[Server]:
+    """Start PostgreSQL with PostGIS in a template; it may not run as root."""
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    needs(homes, "PostgreSQL")
+    extensions = list(Path("/usr/share/postgresql").glob("*/extension/postgis.control"))
+    needs(extensions, "PostGIS")
+    folder = Path(tempfile.mkdtemp(prefix="postgis-"))
+    as_user = {"user": "postgres", "group": "postgres"} if os.getuid() == 0 else {}
+    if as_user:
+        shutil.chown(folder, **as_user)
+    (folder / "password").write_text(PASSWORD)
+    (folder / "password").chmod(0o644)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [str(homes[-1] / program), "-D", str(folder / "data"), *arguments]
+        log = (folder / "log").open("ab")
+        with log:
+            subprocess.run(command, check=True, cwd=folder, stdout=log, stderr=log, **as_user)  # noqa: S603
+
+    try:
+        identity = ("-U", USER, "-A", "scram-sha-256", f"--pwfile={folder / 'password'}")
+        run("initdb", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8", *identity)
+        run("pg_ctl", "start", "-w", "-o", f"-k {folder} -h '' -F -c autovacuum=off")
+        found = Server(folder, str(homes[-1] / "psql"))
+        found.run(found.address("postgres"), "CREATE DATABASE plain")
+        found.run(found.address("template1"), "CREATE EXTENSION postgis")
+        yield found
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            run("pg_ctl", "stop", "-m", "immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_numbers = count()
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """Return the address of an empty database with PostGIS."""
+    name = f"gis{next(_numbers)}"
+    server.run(server.address("postgres"), f"CREATE DATABASE {name}")
+    yield server.address(name)
+    server.run(server.address("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

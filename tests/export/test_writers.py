@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import sqlite3
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,15 @@ from pyproj import Transformer
 
 from geovehicle.errors import OutputError
 from geovehicle.export import writers
+from geovehicle.export.destinations import Destination
 from geovehicle.export.formats import FORMATS
 from geovehicle.export.frame import FIELDS
 from geovehicle.export.writers import LayerWriter, check_layer, check_target, write
 
 SUFFIXES = [*FORMATS, ".GPKG", ".SHP", ".GeoJSON"]
+DRIVEN = [".gpkg", ".shp", ".geojson", ".csv"]
+"""Formats that drivers write piece by piece."""
+
 MEASURES = ["length_m", "width_m", "azimuth_deg"]
 
 
@@ -33,6 +38,7 @@ def layer(rows: int = 3, crs: int | None = 28992) -> gpd.GeoDataFrame:
         "label_score": np.linspace(0.25, 1, rows),
         "length_m": np.full(rows, 4.5),
         "width_m": np.full(rows, 2.0),
+        "area_m2": np.full(rows, 9.0),
         "azimuth_deg": np.full(rows, 90.0),
         "source": np.full(rows, "Übersicht.tif", object),
     }
@@ -48,17 +54,41 @@ def pieces(frame: gpd.GeoDataFrame, rows: int) -> list[gpd.GeoDataFrame]:
 
 
 def write_pieces(frame: gpd.GeoDataFrame, rows: int, path: Path) -> None:
-    with LayerWriter(path, overwrite=True) as writer:
+    with LayerWriter(replaced(path)) as writer:
         for part in pieces(frame, rows):
             writer.append(part)
 
 
+def read(path: Path) -> gpd.GeoDataFrame:
+    """Return the rows of a file of any format, by id."""
+    if path.suffix in (".parquet", ".geoparquet"):
+        found = gpd.read_parquet(path)
+    else:
+        name = next(name for name, kind in pyogrio.list_layers(path) if kind)
+        found = pyogrio.read_dataframe(path, layer=name).drop(columns="WKT", errors="ignore")
+    return found.sort_values("id", ignore_index=True) if len(found) else found
+
+
 def content(path: Path) -> list[list[object]]:
     """Return everything in a file in its order, and what its fields are."""
-    info, found = pyogrio.read_info(path), pyogrio.read_dataframe(path)
-    kinds = [info["fields"].tolist(), info["ogr_types"], info["crs"], info["geometry_type"]]
+    found = read(path)
+    if "parquet" in path.suffix:
+        kinds = [found.dtypes.astype(str).tolist(), found.crs]
+    else:
+        name = "vehicles" if path.suffix.lower() == ".gpkg" else None
+        info = pyogrio.read_info(path, layer=name)
+        kinds = [info["fields"].tolist(), info["ogr_types"], info["crs"], info["geometry_type"]]
     rows = found.drop(columns="geometry").astype(object).where(found.notna(), None)
     return [kinds, rows.to_numpy().tolist(), found.geometry.to_wkb(hex=True).tolist()]
+
+
+def random_texts(rows: int) -> list[str]:
+    """Return texts that cannot be packed much."""
+    return [secrets.token_urlsafe(180) for _ in range(rows)]
+
+
+def replaced(path: Path) -> Destination:
+    return Destination(path, existing="overwrite")
 
 
 def names(folder: Path) -> set[str]:
@@ -70,7 +100,7 @@ def test_a_layer_comes_back_as_it_was_written(tmp_path, suffix):
     frame, path = layer(), tmp_path / f"out{suffix}"
     write(frame, path)
     assert path.name in names(tmp_path)
-    found = gpd.read_file(path)
+    found = read(path)
     if suffix.lower() == ".shp":
         assert max(map(len, found.columns)) <= 10
         found = found.rename(columns={"labelscore": "label_score", "azimuth": "azimuth_deg"})
@@ -85,17 +115,23 @@ def test_a_layer_comes_back_as_it_was_written(tmp_path, suffix):
 def test_an_empty_layer_keeps_fields_and_crs(tmp_path, suffix):
     path = tmp_path / f"out{suffix}"
     write(layer(0), path)
-    info = pyogrio.read_info(path)
+    if "parquet" in suffix:
+        assert (len(read(path)), read(path).crs.to_epsg()) == (0, 28992)
+        assert read(path).columns.tolist() == [*FIELDS, "geometry"]
+        return
+    name = pyogrio.list_layers(path)[0, 0]
+    info = pyogrio.read_info(path, layer=name, force_feature_count=True)
     assert info["features"] == 0
     geographic = "json" in suffix.lower()
     assert info["crs"] == ("EPSG:4326" if geographic else "EPSG:28992")
     if not geographic:  # GeoJSON has no place for them
-        assert info["geometry_type"] == "Polygon"
+        assert info["geometry_type"] == ("Unknown" if suffix == ".csv" else "Polygon")
         shapefile = suffix.lower() == ".shp"
         short = {"label_score": "labelscore", "azimuth_deg": "azimuth"} if shapefile else {}
-        assert info["fields"].tolist() == [short.get(name, name) for name in FIELDS]
+        fields = [name for name in info["fields"] if name != "WKT"]
+        assert fields == [short.get(name, name) for name in FIELDS]
         kinds = {"int64": "OFTInteger64", "float64": "OFTReal", "str": "OFTString"}
-        assert info["ogr_types"] == [kinds[kind] for kind in FIELDS.values()]
+        assert info["ogr_types"][-len(fields) :] == [kinds[kind] for kind in FIELDS.values()]
 
 
 @pytest.mark.parametrize("unknown", [1, 3])
@@ -113,7 +149,7 @@ def test_what_is_not_known_is_null(tmp_path, unknown):
     for number, feature in enumerate(features):
         missing = [feature["properties"][name] is None for name in MEASURES]
         assert missing == [number < unknown] * 3
-    shapes = gpd.read_file(tmp_path / "out.shp")
+    shapes = read(tmp_path / "out.shp")
     for name in ("length_m", "width_m", "azimuth"):
         assert shapes[name].isna().sum() == unknown
         assert shapes[name].dtype == np.float64
@@ -127,20 +163,21 @@ def test_what_is_not_known_is_null(tmp_path, unknown):
 def test_the_crs_and_the_coordinates_are_the_frame_s_own(tmp_path, suffix):
     frame = layer()
     write(frame, tmp_path / f"out{suffix}")
-    found = gpd.read_file(tmp_path / f"out{suffix}")
+    found = read(tmp_path / f"out{suffix}")
     assert found.crs.to_epsg() == 28992
     assert found.geometry.geom_equals(frame.geometry).all()
 
 
-def test_the_geopackage_has_one_layer_of_polygons(tmp_path):
+def test_the_geopackage_has_one_layer_of_polygons_and_its_style(tmp_path):
     write(layer(), tmp_path / "out.gpkg")
-    assert pyogrio.list_layers(tmp_path / "out.gpkg").tolist() == [["vehicles", "Polygon"]]
+    layers = [["vehicles", "Polygon"], ["layer_styles", None]]
+    assert pyogrio.list_layers(tmp_path / "out.gpkg").tolist() == layers
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
 def test_without_a_crs_the_layer_has_none(tmp_path, suffix):
     write(layer(crs=None), tmp_path / f"out{suffix}")
-    assert gpd.read_file(tmp_path / f"out{suffix}").crs is None
+    assert read(tmp_path / f"out{suffix}").crs is None
 
 
 def test_geojson_is_wgs84_and_counter_clockwise(tmp_path):
@@ -163,15 +200,15 @@ def test_azimuths_of_geojson_are_from_true_north(tmp_path):
     frame = frame.set_geometry(frame.translate(153600, 4869300))
     write(frame, tmp_path / "out.geojson")
     write(frame, tmp_path / "out.gpkg")
-    found = gpd.read_file(tmp_path / "out.geojson")
+    found = read(tmp_path / "out.geojson")
     assert found["azimuth_deg"].tolist() == pytest.approx([178.1, 28.1, 177.1], abs=0.05)
-    assert gpd.read_file(tmp_path / "out.gpkg")["azimuth_deg"].tolist() == [0, 30, 179]
+    assert read(tmp_path / "out.gpkg")["azimuth_deg"].tolist() == [0, 30, 179]
 
 
 def test_geojson_coordinates_are_precise_to_a_millimetre(tmp_path):
     frame = layer()
     write(frame, tmp_path / "out.geojson")
-    found = gpd.read_file(tmp_path / "out.geojson")
+    found = read(tmp_path / "out.geojson")
     exact = np.sort(shapely.get_coordinates(frame.to_crs(4326).geometry), axis=0)
     written = np.sort(shapely.get_coordinates(found.geometry), axis=0)
     error = np.abs(exact - written).max()
@@ -181,7 +218,7 @@ def test_geojson_coordinates_are_precise_to_a_millimetre(tmp_path):
 @pytest.mark.parametrize("name", ["FEATURES", "END"])
 def test_geojson_of_a_layout_that_is_not_known_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.setattr("geovehicle.export.writers.LAYER_CHUNK", 1)
-    monkeypatch.setattr(f"geovehicle.export.writers.{name}", b"another\n")
+    monkeypatch.setattr(f"geovehicle.export.vector_file.{name}", b"another\n")
 
     def write_pieces() -> None:
         with LayerWriter(tmp_path / "out.geojson") as writer:
@@ -223,7 +260,7 @@ def test_rings_turn_as_the_format_asks(tmp_path):
     assert counter_clockwise.exterior.is_ccw.all()
     for suffix, expected in ((".gpkg", True), (".geojson", True), (".shp", False)):
         write(counter_clockwise, tmp_path / f"out{suffix}")
-        found = gpd.read_file(tmp_path / f"out{suffix}")
+        found = read(tmp_path / f"out{suffix}")
         assert found.exterior.is_ccw.tolist() == [expected] * 3
 
 
@@ -236,12 +273,12 @@ def test_a_vehicle_on_the_antimeridian_is_in_two_parts_in_geojson(tmp_path, crs)
     )
     for suffix in (".geojson", ".gpkg"):
         write(frame, tmp_path / f"out{suffix}")
-    (halves,) = gpd.read_file(tmp_path / "out.geojson").geometry
+    (halves,) = read(tmp_path / "out.geojson").geometry
     assert halves.geom_type == "MultiPolygon"
     east, west = sorted(part.bounds for part in halves.geoms)
     assert (east[0], west[2]) == (-180, 180)
     assert max(east[2] - east[0], west[2] - west[0]) < 1e-4
-    (whole,) = gpd.read_file(tmp_path / "out.gpkg").geometry
+    (whole,) = read(tmp_path / "out.gpkg").geometry
     assert whole.geom_type == "Polygon"
 
 
@@ -257,7 +294,7 @@ def test_overwriting_a_shapefile_removes_what_described_the_old_one(tmp_path):
     write(layer(crs=None), tmp_path / "out.shp", overwrite=True)
     # the style of the user stays, the old projection does not
     assert names(tmp_path) == {f"out{end}" for end in (".shp", ".shx", ".dbf", ".cpg", ".qml")}
-    assert len(gpd.read_file(tmp_path / "out.shp")) == 3
+    assert len(read(tmp_path / "out.shp")) == 3
 
 
 def test_long_field_names_do_not_fit_a_shapefile(tmp_path):
@@ -286,12 +323,12 @@ def test_an_existing_file_is_replaced_only_on_demand(tmp_path, suffix):
     write(layer(2), path)
     with pytest.raises(OutputError, match="--overwrite"):
         write(layer(3), path)
-    assert len(gpd.read_file(path)) == 2
+    assert len(read(path)) == 2
     write(layer(3), path, overwrite=True)
-    assert len(gpd.read_file(path)) == 3
+    assert len(read(path)) == 3
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", DRIVEN)
 @pytest.mark.parametrize("failure", [FeatureError("disk I/O\nerror"), OSError(28, "No space")])
 def test_an_existing_file_survives_a_failure_midway(tmp_path, monkeypatch, suffix, failure):
     path = tmp_path / f"out{suffix}"
@@ -341,6 +378,13 @@ def test_an_unknown_suffix_is_answered_with_the_known_ones(tmp_path):
             check_target(tmp_path / name)
 
 
+def test_addresses_of_no_known_kind_are_answered_without_their_password():
+    for name in ("mysql://me:s3cret@host/gis.db", "PG:dbname=gis password=s3cret"):
+        with pytest.raises(OutputError, match="as postgresql://user@host/database") as caught:
+            check_target(name)
+        assert "s3cret" not in str(caught.value)
+
+
 def test_the_target_is_checked_as_any_file(tmp_path):
     check_target(tmp_path / "out.gpkg")
     with pytest.raises(OutputError, match="create it"):
@@ -349,6 +393,12 @@ def test_the_target_is_checked_as_any_file(tmp_path):
     with pytest.raises(OutputError, match="--overwrite"):
         check_target(tmp_path / "out.gpkg")
     check_target(tmp_path / "out.gpkg", overwrite=True)
+
+
+@pytest.mark.parametrize(("name", "layer"), [("caf\udce9.gpkg", None), ("cars.gpkg", "caf\udce9")])
+def test_names_in_another_encoding_are_refused_before_the_work(tmp_path, name, layer):
+    with pytest.raises(OutputError, match="is not UTF-8; choose another"):
+        check_target(Destination(tmp_path / name, layer))
 
 
 def test_a_geopackage_that_another_program_has_open_is_left_alone(tmp_path):
@@ -364,7 +414,7 @@ def test_a_geopackage_that_another_program_has_open_is_left_alone(tmp_path):
     viewer.execute("PRAGMA journal_mode = DELETE")
     viewer.close()
     write(layer(3), path, overwrite=True)
-    assert len(gpd.read_file(path)) == 3
+    assert len(read(path)) == 3
 
 
 def test_long_texts_do_not_fit_a_shapefile(tmp_path):
@@ -384,7 +434,7 @@ def test_a_raster_may_be_named_like_another_type(tmp_path, source):
 
 def test_a_path_may_be_text(tmp_path):
     write(layer(), str(tmp_path / "out.gpkg"))
-    assert len(gpd.read_file(tmp_path / "out.gpkg")) == 3
+    assert len(read(tmp_path / "out.gpkg")) == 3
 
 
 def test_what_a_layer_would_be_refused_for_shows_without_rows(tmp_path):
@@ -393,11 +443,11 @@ def test_what_a_layer_would_be_refused_for_shows_without_rows(tmp_path):
     check_layer(layer(0), tmp_path / "out.gpkg")
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".SHP", ".geojson"])
+@pytest.mark.parametrize("suffix", [".gpkg", ".SHP", ".geojson", ".fgb", ".parquet", ".csv"])
 @pytest.mark.parametrize("chunk", [1, 7, 100])
 def test_a_layer_in_pieces_is_the_file_of_the_whole(tmp_path, monkeypatch, suffix, chunk):
-    frame = layer(20)
-    frame.loc[4:9, MEASURES] = np.nan
+    frame = layer(11)
+    frame.loc[4:7, MEASURES] = np.nan
     whole, parts = tmp_path / "whole" / f"out{suffix}", tmp_path / "parts" / f"out{suffix}"
     for path in (whole, parts):
         path.parent.mkdir()
@@ -408,11 +458,12 @@ def test_a_layer_in_pieces_is_the_file_of_the_whole(tmp_path, monkeypatch, suffi
         for part in pieces(frame, 3):
             writer.append(part)
             writer.append(layer(0))
-        assert writer.rows == 20
+        assert writer.rows == 11
         assert names(parts.parent) != names(whole.parent)
     assert content(parts) == content(whole)
     assert names(parts.parent) == names(whole.parent)
-    if suffix.lower() != ".gpkg":  # which holds the time of its making
+    # which hold the time of their making, and groups of rows as they came
+    if suffix not in (".gpkg", ".parquet"):
         for file in parts.parent.iterdir():
             assert file.read_bytes() == (whole.parent / file.name).read_bytes()
 
@@ -423,7 +474,7 @@ def test_a_layer_of_pieces_without_rows_is_empty_and_valid(tmp_path, monkeypatch
     monkeypatch.setattr(writers, "LAYER_CHUNK", chunk)
     write(layer(0), tmp_path / f"out{suffix}")
     empty = content(tmp_path / f"out{suffix}")
-    with LayerWriter(tmp_path / f"out{suffix}", overwrite=True) as writer:
+    with LayerWriter(replaced(tmp_path / f"out{suffix}")) as writer:
         writer.append(layer(0))
         writer.append(layer(0))
     assert content(tmp_path / f"out{suffix}") == empty
@@ -437,7 +488,7 @@ def test_a_layer_of_no_piece_is_a_mistake(tmp_path):
 
 def test_the_rows_of_a_whole_layer_keep_their_ids(tmp_path):
     write(layer(5).iloc[2:], tmp_path / "out.gpkg")
-    assert gpd.read_file(tmp_path / "out.gpkg")["id"].tolist() == [3, 4, 5]
+    assert read(tmp_path / "out.gpkg")["id"].tolist() == [3, 4, 5]
 
 
 def test_later_texts_of_a_shapefile_are_as_long_as_it_takes(tmp_path, monkeypatch):
@@ -446,7 +497,7 @@ def test_later_texts_of_a_shapefile_are_as_long_as_it_takes(tmp_path, monkeypatc
     with LayerWriter(tmp_path / "out.shp") as writer:
         for source in sources:
             writer.append(layer(2).assign(source=source))
-    found = gpd.read_file(tmp_path / "out.shp")
+    found = read(tmp_path / "out.shp")
     assert found["source"].tolist() == [source for source in sources for _ in range(2)]
 
 
@@ -459,7 +510,7 @@ def test_an_existing_file_survives_a_failure_between_pieces(tmp_path, monkeypatc
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
     def fail() -> None:
-        with LayerWriter(path, overwrite=True) as writer:
+        with LayerWriter(replaced(path)) as writer:
             writer.append(layer(3))
             raise failure
 
@@ -475,7 +526,7 @@ def test_pieces_of_few_rows_do_not_pile_up(tmp_path, monkeypatch):
             writer.append(part)
             writer.append(layer(0))
             assert len(writer._waiting) < 3
-    assert gpd.read_file(tmp_path / "out.gpkg")["id"].tolist() == [*range(1, 9)]
+    assert read(tmp_path / "out.gpkg")["id"].tolist() == [*range(1, 9)]
 
 
 def test_few_rows_are_collected_before_they_are_written(tmp_path, monkeypatch):
@@ -539,7 +590,7 @@ def test_a_geojson_that_lost_its_end_is_noticed(tmp_path, monkeypatch, number, k
     assert names(tmp_path) == set()
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet", ".csv"])
 @pytest.mark.parametrize("chunk", [50, 10**6])
 def test_an_existing_file_survives_a_full_disk(small_disk, monkeypatch, suffix, chunk):
     monkeypatch.setattr(writers, "LAYER_CHUNK", chunk)
@@ -547,13 +598,13 @@ def test_an_existing_file_survives_a_full_disk(small_disk, monkeypatch, suffix, 
     write(layer(2), path)
     before = {file.name: file.read_bytes() for file in small_disk.iterdir()}
     with pytest.raises(OutputError, match=f"out\\{suffix}") as caught:
-        write_pieces(layer(2000), 100, path)
+        write_pieces(layer(3000).assign(source=random_texts(3000)), 300, path)
     assert "\n" not in str(caught.value)
     assert ".geovehicle-" not in str(caught.value)
     assert {file.name: file.read_bytes() for file in small_disk.iterdir()} == before
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet", ".csv"])
 def test_the_last_rows_are_not_lost_on_a_disk_with_just_too_little_room(small_disk, suffix):
     path = small_disk / f"out{suffix}"
     write(layer(200), path)
@@ -570,7 +621,7 @@ def test_the_last_rows_are_not_lost_on_a_disk_with_just_too_little_room(small_di
             assert names(small_disk) == {"filler"}
         else:
             outcomes.add("complete")
-            assert len(pyogrio.read_dataframe(path)) == 200
+            assert len(read(path)) == 200
             for file in names(small_disk) - {"filler"}:
                 (small_disk / file).unlink()
         (small_disk / "filler").unlink()

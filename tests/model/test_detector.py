@@ -114,7 +114,7 @@ def test_too_little_memory_says_what_to_lower(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(detector, "_model", full)
-    with pytest.raises(GeoVehicleError, match="lower --batch or --patch"):
+    with pytest.raises(GeoVehicleError, match="too small; lower --patch"):
         detector([patch(0)])
 
 
