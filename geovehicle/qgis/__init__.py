@@ -1,0 +1,1 @@
+"""The plugin for QGIS, and how it comes into a user's profile."""
