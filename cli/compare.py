@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from geovehicle.settings import CompareSettings
 
-from .options import options_of
-from .outputs import number_of, output_option, refuse_inputs, tell, telling_options
+from .events import json_option
+from .options import NAME, options_of
+from .outputs import destination_options, number_of, provenance, refuse_inputs, tell
+
+if TYPE_CHECKING:
+    from geovehicle.export.destinations import Destination
 
 COUNTED = ("before", "after", "arrived", "left", "stayed")
 
 
 @click.command("compare")
-@click.argument("before")
-@click.argument("after")
-@output_option("All vehicles with what became of them: .gpkg, .shp or .geojson.")
+@click.argument("before", type=NAME)
+@click.argument("after", type=NAME)
+@destination_options("All vehicles with what became of them")
 @options_of(CompareSettings)
-@click.option("--zones", metavar="FILE", help="Polygons in which changes are counted.")
+@click.option("--zones", type=NAME, metavar="FILE", help="Polygons in which changes are counted.")
 @click.option(
     "--zones-output",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="These polygons with their counts: .gpkg, .shp, .geojson, or .csv as a table.",
 )
-@telling_options
+@json_option()
 def command(
     before: str,
     after: str,
-    output: Path,
+    destination: Destination,
     settings: CompareSettings,
     zones: str | None,
     zones_output: Path | None,
-    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Tell which vehicles arrived, left or stayed between two layers.
@@ -44,27 +48,34 @@ def command(
     """
     if (zones is None) != (zones_output is None):
         raise click.UsageError("--zones and --zones-output belong together; give both or none")
-    refuse_inputs([before, after, zones], output, zones_output)
+    refuse_inputs([before, after, zones], destination, zones_output)
 
     from geovehicle.analysis.comparison import ADDED, compare
     from geovehicle.analysis.layers import read_vehicles, read_zones
     from geovehicle.export.results import check_zones, write_layer, write_zones
     from geovehicle.export.writers import check_target
 
-    check_target(output, overwrite)
+    check_target(destination, layer="changes")
     if zones_output is not None:
-        check_zones(zones_output, overwrite)
+        check_zones(zones_output, destination.overwrites)
     own = None if zones is None else read_zones(zones)
     changes = compare(read_vehicles(before), read_vehicles(after), settings)
     counted = None if own is None else changes.by_zone(own)
-    write_layer(changes.vehicles, output, "changes", ("id", *ADDED), overwrite)
+    about = provenance("compare", [before, after], settings, zones=zones)
+    write_layer(changes.vehicles, destination, "changes", ("id", *ADDED), about=about)
     if counted is not None and zones_output is not None:
-        write_zones(counted, zones_output, COUNTED, overwrite)
+        write_zones(counted, zones_output, COUNTED, destination.overwrites, about)
     numbers = {name: changes.number(name) for name in COUNTED[2:]}
-    summary = {"before": changes.before, "after": changes.after, **numbers, "output": str(output)}
+    summary = {
+        "before": changes.before,
+        "after": changes.after,
+        **numbers,
+        "output": destination.shown,
+    }
     told = ", ".join(f"{count:,} {name}" for name, count in numbers.items())
     tell(
         summary,
-        f"{number_of(changes.before)}, then {changes.after:,}: {told} → {output.name}",
+        f"{number_of(changes.before)}, then {changes.after:,}: {told} → {destination.label}",
         as_json,
+        err=destination.is_stream,
     )

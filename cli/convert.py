@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -9,7 +10,9 @@ import click
 
 from geovehicle.settings import ConvertSettings, FormatName
 
+from .events import Events, json_option, plain
 from .options import options_of
+from .outputs import tell
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
@@ -26,8 +29,13 @@ HEADER = ("part", "images", "vehicles", "ignored", "files")
 @click.argument("source", type=click.Path(path_type=Path), metavar="SRC")
 @click.argument("destination", type=click.Path(path_type=Path), metavar="DST")
 @options_of(ConvertSettings)
+@json_option("Print the summary as one line of JSON, and on stderr how far it is.")
 def command(
-    data_format: FormatName, source: Path, destination: Path, settings: ConvertSettings
+    data_format: FormatName,
+    source: Path,
+    destination: Path,
+    settings: ConvertSettings,
+    as_json: bool,
 ) -> None:
     """Turn a labelled data set of any layout into COCO.
 
@@ -37,13 +45,32 @@ def command(
     """
     from geovehicle.conversion import convert
 
-    with StatusLine() as line:
-        report = convert(data_format, source, destination, settings, _reporter(line))
-    click.echo(_table(report))
-    for text in _remarks(data_format, report):
-        click.echo(text)
-    if report.problems:
+    events = Events(as_json)
+    with StatusLine(shown=not as_json) as line:
+        reporter = _events(events) if as_json else _reporter(line)
+        report = convert(data_format, source, destination, settings, reporter)
+    text = "\n".join([_table(report), *_remarks(data_format, report)])
+    tell(_summary(report, destination), text, as_json)
+    if report.problems and not as_json:
         click.echo(f"{report.problems} problems, named above", err=True)
+
+
+def _events(events: Events) -> Callable[[Event], None]:
+    from geovehicle.conversion import Progress
+    from geovehicle.data.records import Note
+
+    def report(event: Event) -> None:
+        if isinstance(event, Progress):
+            events.progress(event.done, event.total)
+        else:
+            events.tell("note" if isinstance(event, Note) else "problem", message=str(event))
+
+    return report
+
+
+def _summary(report: ConversionReport, destination: Path) -> dict[str, object]:
+    parts = {name: asdict(count) for name, count in report.parts.items()}
+    return {"parts": parts, "problems": report.problems, "output": str(destination)}
 
 
 def _reporter(line: StatusLine) -> Callable[[Event], None]:
@@ -59,7 +86,7 @@ def _reporter(line: StatusLine) -> Callable[[Event], None]:
             return
         kind = "note" if isinstance(event, Note) else "problem"
         line.clear()
-        click.echo(f"{kind}: {' '.join(str(event).splitlines())}", err=True)
+        click.echo(f"{kind}: {plain(str(event))}", err=True)
 
     return report
 

@@ -8,23 +8,23 @@ import click
 
 from geovehicle.settings import CountSettings
 
-from .options import options_of
-from .outputs import number_of, output_option, refuse_inputs, tell, telling_options
+from .events import json_option
+from .options import NAME, options_of
+from .outputs import destination_options, number_of, provenance, refuse_inputs, tell
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from geovehicle.analysis.counting import Counted
+    from geovehicle.export.destinations import Destination
 
 
 @click.command("count")
-@click.argument("cars")
-@click.argument("zones")
-@output_option("The zones with their counts: .gpkg, .shp, .geojson, or .csv as a table.")
+@click.argument("cars", type=NAME)
+@click.argument("zones", type=NAME)
+@destination_options("The zones with their counts, as .csv without geometries")
 @options_of(CountSettings)
-@telling_options
+@json_option()
 def command(
-    cars: str, zones: str, output: Path, settings: CountSettings, overwrite: bool, as_json: bool
+    cars: str, zones: str, destination: Destination, settings: CountSettings, as_json: bool
 ) -> None:
     """Count the vehicles in each polygon of a layer.
 
@@ -32,31 +32,33 @@ def command(
     vehicle counts in the zone that holds its centre; on the border of two it counts in the
     first.
     """
-    refuse_inputs([cars, zones], output)
+    refuse_inputs([cars, zones], destination)
 
     from geovehicle.analysis.counting import count
     from geovehicle.analysis.layers import read_vehicles, read_zones
     from geovehicle.export.results import check_zones, write_zones
 
-    check_zones(output, overwrite)
+    check_zones(destination)
     fields = [*["score"] * (settings.score is not None), *["label"] * settings.by_label]
     own = read_zones(zones)
     counted = count(read_vehicles(cars, fields), own, settings)
     added = [name for name in counted.zones if name not in own]
-    write_zones(counted.zones, output, added, overwrite)
-    tell(_summary(counted, output), _line(counted, output), as_json)
+    about = provenance("count", [cars, zones], settings)
+    write_zones(counted.zones, destination, added, about=about)
+    line = _line(counted, destination)
+    tell(_summary(counted, destination), line, as_json, err=destination.is_stream)
 
 
-def _line(counted: Counted, output: Path) -> str:
+def _line(counted: Counted, destination: Destination) -> str:
     several = f", {counted.several:,} in several" if counted.several else ""
     return (
         f"{counted.inside:,} of {number_of(counted.vehicles)} in"
         f" {number_of(len(counted.zones), 'zone')}{several}; {counted.outside:,} outside of all"
-        f" → {output.name}"
+        f" → {destination.label}"
     )
 
 
-def _summary(counted: Counted, output: Path) -> dict[str, object]:
+def _summary(counted: Counted, destination: Destination) -> dict[str, object]:
     return {
         "vehicles": counted.vehicles,
         "inside": counted.inside,
@@ -64,5 +66,5 @@ def _summary(counted: Counted, output: Path) -> dict[str, object]:
         "in_several": counted.several,
         "zones": len(counted.zones),
         "total": int(counted.zones["vehicles"].sum()),
-        "output": str(output),
+        "output": destination.shown,
     }

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from geovehicle import __version__
 from geovehicle.errors import OutputError
 from geovehicle.files import check_writable
 from geovehicle.settings import DetectSettings, EngineSettings
 
-from .options import options_of, weights_option
+from .ending import ends_in_time
+from .events import Events, json_option
+from .options import NAME, options_of, weights_option
+from .outputs import destination_options, tell
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
@@ -23,25 +25,33 @@ if TYPE_CHECKING:
 
     from geovehicle.detection import Summary
     from geovehicle.detections import Detections
+    from geovehicle.errors import InterruptionError
+    from geovehicle.export.destinations import Destination
     from geovehicle.jobs import Chunk, Job
+
+GO_ON = {
+    True: "what is done is kept, and the same command goes on from there",
+    False: "what is done is kept, and the same command without --no-resume goes on from there",
+}
+"""What to do after an interruption, with --resume and without."""
 
 SMALL = 10_000.0
 """Areas below it are told in square metres."""
 
 
 @click.command("detect")
-@click.argument("rasters", nargs=-1, required=True, metavar="RASTER...")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    required=True,
-    metavar="OUT",
-    help="The layer; its suffix says the format: .gpkg, .shp or .geojson.",
-)
+@click.argument("rasters", type=NAME, nargs=-1, required=True, metavar="RASTER...")
+@destination_options("The vehicles")
 @weights_option
-@click.option("--aoi", metavar="FILE", help="Look inside these polygons only.")
-@click.option("--exclude", metavar="FILE", help="Polygons to leave out.")
+@click.option(
+    "--aoi", type=NAME, metavar="FILE", help="Vector file: look inside of its polygons only."
+)
+@click.option(
+    "--exclude",
+    type=NAME,
+    metavar="FILE",
+    help="Vector file: leave out what is inside of its polygons.",
+)
 @options_of(DetectSettings)
 @options_of(EngineSettings, name="engine")
 @click.option(
@@ -50,13 +60,17 @@ SMALL = 10_000.0
     show_default=True,
     help="Go on where an interrupted run of the same job stopped.",
 )
-@click.option("--preview", type=click.Path(path_type=Path), metavar="PNG", help="Draw a picture.")
-@click.option("--overwrite", is_flag=True, help="Replace existing files.")
+@click.option(
+    "--preview",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Draw a picture of the raster with its vehicles outlined and a scale bar; of one raster.",
+)
 @click.option("--quiet", is_flag=True, help="Show neither progress nor summary.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@json_option("Print the summary as one line of JSON, and on stderr how far it is.")
 def command(
     rasters: tuple[str, ...],
-    output: Path,
+    destination: Destination,
     weights: str,
     aoi: str | None,
     exclude: str | None,
@@ -64,7 +78,6 @@ def command(
     engine: EngineSettings,
     resume: bool,
     preview: Path | None,
-    overwrite: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -74,28 +87,39 @@ def command(
     @list.txt, or anything else that GDAL opens, such as /vsicurl/https://...  The vehicles
     of all rasters become one layer in the first one's CRS, each vehicle once.
     """
-    from geovehicle.raster.inputs import expand
+    with ends_in_time(partial(_show, as_json)) as ending:
+        from geovehicle.raster.inputs import expand
 
-    found = expand(rasters)
-    _check(found, output, preview, overwrite)
+        found = expand(rasters)
+        _check(found, destination, preview)
 
-    from geovehicle.detection import Target, detect_to
-    from geovehicle.jobs import prepare
-    from geovehicle.regions import read_whereabouts
+        from geovehicle.detection import Target, detect_to
+        from geovehicle.jobs import prepare
+        from geovehicle.regions import read_whereabouts
 
-    job = prepare(found, weights, settings, read_whereabouts(aoi, exclude))
-    with StatusLine(shown=not (quiet or as_json)) as line:
-        told = _Told(line, quiet or as_json, bool(preview))
-        summary = detect_to(Target(output, overwrite, resume), job, engine, told)
-    if preview:
-        _draw(job, told, preview)
-    if as_json:
-        click.echo(json.dumps(_as_json(summary, output, weights), ensure_ascii=False, indent=2))
-    elif not quiet:
-        click.echo(_summary(summary, output))
+        job = prepare(found, weights, settings, read_whereabouts(aoi, exclude))
+        with StatusLine(shown=not (quiet or as_json)) as line:
+            events = Events(as_json and not quiet)
+            told = _Told(line, events, quiet or as_json, bool(preview))
+            ending.advice = "" if destination.is_stream else GO_ON[resume]
+            summary = detect_to(Target(destination, resume), job, engine, told)
+            ending.advice = ""
+        if preview:
+            _draw(job, told, preview)
+        if as_json or not quiet:
+            told_as = _as_json(summary, destination, weights)
+            tell(told_as, _summary(summary, destination), as_json, err=destination.is_stream)
 
 
-def _check(rasters: Sequence[str], output: Path, preview: Path | None, overwrite: bool) -> None:
+def _show(as_json: bool, error: InterruptionError) -> None:
+    """Tell an error where the main thread does not come to it."""
+    from .main import Failure
+
+    StatusLine(shown=not as_json).clear()
+    Failure(str(error), error.exit_code, as_json).show()
+
+
+def _check(rasters: Sequence[str], destination: Destination, preview: Path | None) -> None:
     """Find out what would hinder the writing, before the long work."""
     from geovehicle.export.writers import check_target
 
@@ -104,12 +128,12 @@ def _check(rasters: Sequence[str], output: Path, preview: Path | None, overwrite
     if preview and preview.suffix.lower() != ".png":
         raise click.UsageError(f"--preview {preview} is drawn as PNG; let it end in .png")
     inputs = {os.path.realpath(raster) for raster in rasters}
-    for target in filter(None, (output, preview)):
+    for target in filter(None, (destination.path, preview)):
         if os.path.realpath(target) in inputs:
             raise OutputError(f"{target} is one of the rasters; write elsewhere")
-    check_target(output, overwrite)
+    check_target(destination)
     if preview:
-        check_writable(preview, overwrite)
+        check_writable(preview, destination.overwrites)
 
 
 class _Told:
@@ -118,13 +142,14 @@ class _Told:
     A watcher, see :class:`geovehicle.detection.Watcher`, whose module is slow to import.
     """
 
-    def __init__(self, line: StatusLine, quiet: bool, collect: bool) -> None:
-        self._line, self._quiet, self._collect = line, quiet, collect
+    def __init__(self, line: StatusLine, events: Events, quiet: bool, collect: bool) -> None:
+        self._line, self._events, self._quiet, self._collect = line, events, quiet, collect
         self._pace = Pace()
         self.detections: list[Detections] = []
 
     def on_journal(self, state: str, blocks: int) -> None:
         """Say that an earlier run counts, or does not."""
+        self._events.tell("journal", state=state, blocks=blocks)
         if self._quiet:
             return
         if state == "resumed":
@@ -135,6 +160,7 @@ class _Told:
 
     def on_pixels(self, done: int, total: int) -> None:
         """Show how far it is."""
+        self._events.progress(done, total)
         rate, left = self._pace(done, total)
         share = done / max(total, 1)
         self._line.show(f"{share:4.0%}  {rate / 1e6:.3g} MPix/s  {clock(left)} left")
@@ -155,12 +181,12 @@ def _draw(job: Job, told: _Told, path: Path) -> None:
         draw_preview(source, found, path, boxes=job.settings.boxes)
 
 
-def _summary(found: Summary, output: Path) -> str:
+def _summary(found: Summary, destination: Destination) -> str:
     count, rasters = found.count, len(found.scenes)
     source = found.scenes[0].name if rasters == 1 else f"{rasters} rasters"
     return (
         f"{count} vehicle{'' if count == 1 else 's'} in {_area(found.area)}"
-        f" ({source} → {output.name}),"
+        f" ({source} → {destination.label}),"
         f" {found.seconds:.1f} s, {_megapixels_a_second(found):.3g} MPix/s"
     )
 
@@ -175,10 +201,10 @@ def _megapixels_a_second(found: Summary) -> float:
     return found.pixels / 1e6 / max(found.seconds, 1e-9)
 
 
-def _as_json(found: Summary, output: Path, weights: str) -> dict[str, Any]:
+def _as_json(found: Summary, destination: Destination, weights: str) -> dict[str, Any]:
     return {
         "vehicles": found.count,
-        "output": str(output),
+        "output": destination.shown,
         "rasters": [
             {
                 "name": scene.name,
@@ -194,5 +220,4 @@ def _as_json(found: Summary, output: Path, weights: str) -> dict[str, Any]:
         "score": found.score,
         "nms": found.nms,
         "weights": weights,
-        "version": __version__,
     }

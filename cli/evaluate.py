@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import click
 
 from geovehicle.model.weights import DEFAULT
 from geovehicle.settings import BoxesName, DetectSettings
 
+from .events import Events, json_option, one_line
 from .options import FiniteRange, options_of
 from .progress import Pace, StatusLine, clock
 
@@ -57,7 +57,14 @@ VECTORS = {".gpkg", ".shp", ".geojson", ".fgb", ".kml"}
     type=FiniteRange(min=0, min_open=True),
     help="Ground sampling distance of images that do not tell theirs, metres.",
 )
-@options_of(DetectSettings, leave_out=("bands", "gsd", "boxes", "block"))
+@options_of(
+    DetectSettings,
+    leave_out=("bands", "gsd", "boxes", "block"),
+    helps={
+        "score": "Score at which precision, recall and F1 are taken, 0 to 1."
+        "  [default: the weights' own; of layers the lowest there is]"
+    },
+)
 @click.option(
     "--boxes",
     type=click.Choice(get_args(BoxesName)),
@@ -65,7 +72,7 @@ VECTORS = {".gpkg", ".shp", ".geojson", ".fgb", ".kml"}
     "  [default: oriented where labels and detectors have footprints]",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier report.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@json_option("Print one line of JSON instead of a table, and on stderr how far it is.")
 def command(
     dataset: Path,
     weights: tuple[str, ...],
@@ -93,7 +100,8 @@ def command(
         evaluation = _of_layers(dataset, predictions, settings.score)
     else:
         with StatusLine(shown=not as_json) as line:
-            reports = partial(_reports, weights or (DEFAULT,), settings, boxes, line)
+            voice = _Voice(line, Events(as_json))
+            reports = partial(_reports, weights or (DEFAULT,), settings, boxes, voice)
             evaluation = _of_images(dataset, gsd, reports)
     if output is not None:
         from geovehicle.export.report import write_report
@@ -137,7 +145,7 @@ def _reports(
     weights: Sequence[str],
     settings: DetectSettings,
     boxes: BoxesName | None,
-    line: StatusLine,
+    voice: _Voice,
     images: Sequence[LabelledImage],
 ) -> list[Report]:
     from geovehicle.engines.detectors import load_detector
@@ -147,7 +155,7 @@ def _reports(
         load_detector(name, settings)
     boxes = choose_boxes(images, weights, boxes)
     return [
-        evaluate(images, name, settings, _reporter(line, name, len(images)), boxes)
+        evaluate(images, name, settings, _reporter(voice, name, len(images)), boxes)
         for name in weights
     ]
 
@@ -178,12 +186,20 @@ def _of_layers(truth: Path, predictions: Path, score: float | None) -> Evaluatio
     return Evaluation(truth.name, [evaluate_layers(*layers, score, predictions.stem)])
 
 
-def _reporter(line: StatusLine, weights: str, images: int) -> Callable[[int], None]:
+class _Voice(NamedTuple):
+    """What is told while detectors are at work, to people and to programs."""
+
+    line: StatusLine
+    events: Events
+
+
+def _reporter(voice: _Voice, weights: str, images: int) -> Callable[[int], None]:
     pace = Pace()
 
     def report(done: int) -> None:
         _, left = pace(done, images)
-        line.show(f"{weights}  image {done}/{images}  {clock(left)} left")
+        voice.line.show(f"{weights}  image {done}/{images}  {clock(left)} left")
+        voice.events.progress(done, images, weights=weights)
 
     return report
 
@@ -193,7 +209,7 @@ def _json(evaluation: Evaluation) -> str:
     content = evaluation.as_dict()
     models = content["models"]
     chosen = models[0] if len(models) == 1 else content
-    return json.dumps(chosen, ensure_ascii=False, indent=2, allow_nan=False)
+    return one_line(chosen)
 
 
 def _text(evaluation: Evaluation) -> str:

@@ -18,7 +18,13 @@ from geovehicle.files import check_writable
     metavar="OUT.gpkg",
     help="Outlines of the vehicles.  [default: beside OUT.tif]",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=7, show_default=True, help="Which one.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=7,
+    show_default=True,
+    help="Which scene; the same seed gives the same pixels.",
+)
 @click.option(
     "--size",
     type=click.IntRange(min=64, max=20_000),

@@ -11,7 +11,9 @@ from geovehicle.files import check_writable
 from geovehicle.runtimes import SUFFIX
 from geovehicle.settings import ExportSettings
 
+from .events import json_option
 from .options import options_of, weights_option
+from .outputs import tell
 
 
 @click.command("export")
@@ -32,7 +34,10 @@ from .options import options_of, weights_option
     "  [default: rendered scenes]",
 )
 @options_of(ExportSettings)
-def command(output: Path, weights: str, calibrate: Path | None, settings: ExportSettings) -> None:
+@json_option()
+def command(
+    output: Path, weights: str, calibrate: Path | None, settings: ExportSettings, as_json: bool
+) -> None:
     """Write a network for ONNX Runtime or OpenVINO, in float32 or int8.
 
     The file holds its own description, so that --weights MODEL.onnx is enough for
@@ -51,4 +56,6 @@ def command(output: Path, weights: str, calibrate: Path | None, settings: Export
     from geovehicle.exporting import export
 
     export(output, weights, settings, calibrate)
-    click.echo(f"{output.stat().st_size / 1e6:.1f} MB → {output}")
+    size = output.stat().st_size
+    summary = {"output": str(output), "bytes": size, "weights": weights}
+    tell(summary, f"{size / 1e6:.1f} MB → {output}", as_json)

@@ -8,27 +8,29 @@ import click
 
 from geovehicle.settings import FilterSettings
 
-from .options import options_of
-from .outputs import number_of, output_option, refuse_inputs, tell, telling_options
+from .events import json_option
+from .options import NAME, options_of
+from .outputs import destination_options, number_of, provenance, refuse_inputs, tell
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from geovehicle.export.destinations import Destination
 
 
 @click.command("filter")
-@click.argument("cars")
-@output_option("The vehicles that stay: .gpkg, .shp or .geojson.")
+@click.argument("cars", type=NAME)
+@destination_options("The vehicles that stay")
 @options_of(FilterSettings)
-@click.option("--inside", metavar="FILE", help="Vehicles stay inside of these polygons only.")
-@click.option("--outside", metavar="FILE", help="Vehicles inside of these polygons go.")
-@telling_options
+@click.option(
+    "--inside", type=NAME, metavar="FILE", help="Vehicles stay inside of these polygons only."
+)
+@click.option("--outside", type=NAME, metavar="FILE", help="Vehicles inside of these polygons go.")
+@json_option()
 def command(
     cars: str,
-    output: Path,
+    destination: Destination,
     settings: FilterSettings,
     inside: str | None,
     outside: str | None,
-    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Keep the vehicles of a score, size, label or place.
@@ -37,7 +39,7 @@ def command(
     fields.  A vehicle is where its centre is.  One of unknown size stays only where no
     limit is set.
     """
-    refuse_inputs([cars, inside, outside], output)
+    refuse_inputs([cars, inside, outside], destination)
 
     from geovehicle.analysis.filtering import select
     from geovehicle.analysis.layers import read_vehicles
@@ -45,10 +47,12 @@ def command(
     from geovehicle.export.writers import check_target
     from geovehicle.regions import read_region
 
-    check_target(output, overwrite)
+    check_target(destination)
     within, without = (None if one is None else read_region(one) for one in (inside, outside))
     vehicles = read_vehicles(cars)
     kept = select(vehicles, settings, within, without)
-    write_layer(kept, output, "vehicles", ("id",), overwrite)
-    summary = {"vehicles": len(vehicles), "kept": len(kept), "output": str(output)}
-    tell(summary, f"{len(kept):,} of {number_of(len(vehicles))} → {output.name}", as_json)
+    about = provenance("filter", [cars], settings, inside=inside, outside=outside)
+    write_layer(kept, destination, "vehicles", ("id",), about=about)
+    summary = {"vehicles": len(vehicles), "kept": len(kept), "output": destination.shown}
+    line = f"{len(kept):,} of {number_of(len(vehicles))} → {destination.label}"
+    tell(summary, line, as_json, err=destination.is_stream)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
+from .events import json_option, one_line, plain
+
 
 @click.command("info")
 @click.option("--weights", metavar="NAME|FILE", help="Tell about these weights alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, with the whole provenance.")
+@json_option("Print one line of JSON, with the whole provenance.")
 def command(weights: str | None, as_json: bool) -> None:
     """Tell about this installation, its devices and weights."""
     from geovehicle.environment import describe_weights, devices, shipped_weights, versions
@@ -21,9 +22,9 @@ def command(weights: str | None, as_json: bool) -> None:
     else:
         facts = {"versions": versions(), "devices": devices(), "weights": shipped_weights()}
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False, indent=2))
+        click.echo(one_line(facts))
     else:
-        click.echo("\n".join(_lines(facts)))
+        click.echo("\n".join(map(plain, _lines(facts))))
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:

@@ -10,7 +10,9 @@ import click
 from geovehicle.files import check_writable, replacing
 from geovehicle.settings import DetectSettings
 
+from .events import Events, json_option
 from .options import options_of, weights_option
+from .outputs import tell
 from .progress import Pace, StatusLine, clock
 
 
@@ -25,10 +27,23 @@ from .progress import Pace, StatusLine, clock
     help="The data set with the new labels, in the folder of the old one.",
 )
 @weights_option
-@options_of(DetectSettings, leave_out=("bands", "boxes", "block"))
+@options_of(
+    DetectSettings,
+    leave_out=("bands", "boxes", "block"),
+    helps={
+        "score": "Lowest score of a detection that confirms, 0 to 1.  [default: 0.3]",
+        "gsd": "Ground sampling distance of images that do not tell theirs, metres.",
+    },
+)
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+@json_option("Print the summary as one line of JSON, and on stderr how far it is.")
 def command(
-    dataset: Path, output: Path, weights: str, settings: DetectSettings, overwrite: bool
+    dataset: Path,
+    output: Path,
+    weights: str,
+    settings: DetectSettings,
+    overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Turn the ignore boxes that a detector confirms into labels.
 
@@ -42,14 +57,16 @@ def command(
     if output.resolve().parent != dataset.resolve().parent:
         raise click.UsageError("NEW.json must lie beside DATASET.json, where the images are")
     check_writable(output, overwrite)
-    pace = Pace()
-    with StatusLine() as line:
+    pace, events = Pace(), Events(as_json)
+    with StatusLine(shown=not as_json) as line:
 
         def report(done: int, images: int) -> None:
             line.show(f"image {done}/{images}  {clock(pace(done, images)[1])} left")
+            events.progress(done, images)
 
         result = confirm_ignored(dataset, weights, settings, report)
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(result.content), encoding="ascii")
     total = result.labels + result.ignored
-    click.echo(f"{result.labels} of {total} ignore boxes became labels → {output}")
+    summary = {"labels": result.labels, "ignored": result.ignored, "output": str(output)}
+    tell(summary, f"{result.labels} of {total} ignore boxes became labels → {output}", as_json)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, fields
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import click
@@ -15,18 +15,24 @@ from geovehicle.model.weights import DEFAULT
 
 Function = Callable[..., Any]
 
+NAME = click.Path(readable=False)
+"""A file, or what else GDAL opens by a name: shells complete it, and GDAL tells what is wrong."""
+
 weights_option = click.option(
     "--weights",
     default=DEFAULT,
     show_default=True,
     metavar="NAME|FILE",
-    help="Shipped weights or a checkpoint of geovehicle train.",
+    help="Shipped weights by name, or a checkpoint of geovehicle train.",
 )
 """The detector of the commands that use one."""
 
 
 def options_of(
-    settings_class: type[Any], leave_out: Collection[str] = (), name: str = "settings"
+    settings_class: type[Any],
+    leave_out: Collection[str] = (),
+    name: str = "settings",
+    helps: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Function], Function]:
     """Return a decorator that gives a command the options of a settings class.
 
@@ -42,6 +48,8 @@ def options_of(
         Names of fields that are to be no options.
     name : str
         The command's parameter for the object.
+    helps : mapping of str to str
+        What a field means to this command, where that is not what its help text says.
     """
     chosen = [
         field
@@ -58,7 +66,8 @@ def options_of(
 
         decorated: Function = collapsed
         for field in reversed(chosen):
-            decorated = _option(field, hints[field.name])(decorated)
+            text = helps.get(field.name, field.metadata["help"])
+            decorated = _option(field, hints[field.name], text)(decorated)
         return decorated
 
     return decorate
@@ -85,19 +94,19 @@ def integers(text: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{text!r} is not a list of numbers such as 4,3,2.") from None
 
 
-def _option(field: Field[Any], hint: Any) -> Callable[[Function], Function]:
+def _option(field: Field[Any], hint: Any, help: str) -> Callable[[Function], Function]:
     flag = f"--{field.name.replace('_', '-')}"
     if hint is bool and field.default is False:
-        return click.option(flag, field.name, is_flag=True, help=field.metadata["help"])
+        return click.option(flag, field.name, is_flag=True, help=help)
     if hint == tuple[str, ...]:
-        return click.option(flag, field.name, multiple=True, help=field.metadata["help"])
+        return click.option(flag, field.name, multiple=True, help=help)
     return click.option(
         flag,
         field.name,
         type=_click_type(_without_none(hint), field),
         default=field.default,
         show_default=field.default is not None,
-        help=field.metadata["help"],
+        help=help,
     )
 
 

@@ -24,7 +24,9 @@ from geovehicle.settings import (
     TrainSettings,
 )
 
+from .events import Events, json_option
 from .options import options_of
+from .outputs import tell
 from .progress import Pace, StatusLine, clock
 
 if TYPE_CHECKING:
@@ -123,13 +125,15 @@ class Network:
     help="Tell cars, vans, buses and trucks apart; labels must say which are which.",
 )
 @click.option(
-    "--backbone", type=click.Choice(get_args(BackboneName)), help="In place of the recipe's."
+    "--backbone",
+    type=click.Choice(get_args(BackboneName)),
+    help="The first layers of the network.  [default: the recipe's]",
 )
 @click.option(
     "--backbone-weights",
     metavar="FILE|imagenet",
-    help="ImageNet weights as safetensors, or those that torchvision downloads for resnet50;"
-    " from scratch without.",
+    help="ImageNet weights: a safetensors file, or those that torchvision downloads for"
+    " resnet50.  [default: none, from scratch]",
 )
 @click.option(
     "--weights",
@@ -144,11 +148,12 @@ class Network:
     type=click.Path(path_type=Path),
     metavar="VAL.json",
     help="Labelled images that are kept aside: the weights with the highest AP50 on them are"
-    " kept as well.",
+    " kept as well, as best.safetensors.",
 )
 @options_of(TrainSettings)
 @click.option("--resume", is_flag=True, help="Go on from the state in RUN, with the same options.")
 @click.option("--overwrite", is_flag=True, help="Replace the checkpoint of an earlier run.")
+@json_option("Print the summary as one line of JSON, and on stderr how far it is.")
 def command(
     dataset: Path,
     output: Path,
@@ -157,6 +162,7 @@ def command(
     settings: TrainSettings,
     resume: bool,
     overwrite: bool,
+    as_json: bool,
     **network: Any,
 ) -> None:
     """Train a detector on a labelled data set.
@@ -178,14 +184,42 @@ def command(
     if chosen.model == "hog-svm":
         if output.exists():
             check_writable(output / "model.safetensors", overwrite)
-        _train_hog_svm(images, output, settings, licence)
+        _train_hog_svm(images, output, settings, licence, as_json)
         return
 
     from geovehicle.training import Recipe, Run
 
     validation = read_coco(val, settings.gsd) if val else ()
     recipe = Recipe(chosen.config(), chosen.backbone_weights, chosen.weights, licence)
-    _train_network(images, Run(output, validation, resume), recipe, settings, overwrite)
+    run = Run(output, validation, resume)
+    _check(run, overwrite, as_json)
+    _train_network(images, run, recipe, settings, as_json)
+
+
+def _check(run: Run, overwrite: bool, as_json: bool) -> None:
+    """Find out what would hinder the writing, and say what is missing."""
+    from geovehicle.learning.log import has_tensorboard
+    from geovehicle.model.processes import speaks
+    from geovehicle.training import BEST, CHECKPOINT, LOG, STATE
+
+    if not speaks():
+        return
+    has_state = (run.folder / STATE).is_file()
+    if run.resume and not has_state:
+        _note(f"no state in {run.folder}: starting from the beginning", as_json)
+    if run.folder.exists() and not (run.resume and has_state):
+        begun = () if run.resume else (BEST, STATE, LOG)  # what a first state would follow
+        for name in (CHECKPOINT, *begun):
+            check_writable(run.folder / name, overwrite)
+    if not has_tensorboard():
+        _note("without TensorBoard: pip install 'geovehicle[tensorboard]'", as_json)
+
+
+def _note(message: str, as_json: bool) -> None:
+    if as_json:
+        Events(told=True).tell("note", message=message)
+    else:
+        click.echo(message, err=True)
 
 
 def _train_network(
@@ -193,43 +227,42 @@ def _train_network(
     run: Run,
     recipe: Recipe,
     settings: TrainSettings,
-    overwrite: bool,
+    as_json: bool,
 ) -> None:
-    from geovehicle.learning.log import has_tensorboard
     from geovehicle.model.processes import speaks
-    from geovehicle.training import BEST, CHECKPOINT, LOG, STATE, train
+    from geovehicle.training import train
 
-    if speaks():
-        has_state = (run.folder / STATE).is_file()
-        if run.resume and not has_state:
-            click.echo(f"no state in {run.folder}: starting from the beginning", err=True)
-        if run.folder.exists() and not (run.resume and has_state):
-            begun = () if run.resume else (BEST, STATE, LOG)  # what a first state would follow
-            for name in (CHECKPOINT, *begun):
-                check_writable(run.folder / name, overwrite)
-        if not has_tensorboard():
-            click.echo("without TensorBoard: pip install 'geovehicle[tensorboard]'", err=True)
-    with _one_voice(), StatusLine(speaks()) as line:
-        report = Reporter(line, settings.iterations)
+    with _one_voice(), StatusLine(speaks() and not as_json) as line:
+        report = Reporter(line, settings.iterations, as_json)
         checkpoint = train(images, run, recipe, settings, report)
     if speaks():
         done = f"{report.iteration} iterations" if report.iteration else "no iteration was left"
-        click.echo(f"{done} on {len(images)} images → {checkpoint}")
+        summary = {"iterations": report.iteration, **_summary(images, checkpoint)}
+        tell(summary, f"{done} on {len(images)} images → {checkpoint}", as_json)
 
 
 def _train_hog_svm(
-    images: Sequence[LabelledImage], folder: Path, settings: TrainSettings, licence: str
+    images: Sequence[LabelledImage],
+    folder: Path,
+    settings: TrainSettings,
+    licence: str,
+    as_json: bool,
 ) -> None:
     from geovehicle.baselines.hog_svm import HogSvmRecipe, train
 
-    pace = Pace()
-    with StatusLine() as line:
+    pace, events = Pace(), Events(as_json)
+    with StatusLine(not as_json) as line:
 
         def report(done: int, total: int) -> None:
             line.show(f"view {done}/{total}  {clock(pace(done, total)[1])} left")
+            events.progress(done, total)
 
         checkpoint = train(images, folder, settings, report, HogSvmRecipe(licence=licence))
-    click.echo(f"hog-svm on {len(images)} images → {checkpoint}")
+    tell(_summary(images, checkpoint), f"hog-svm on {len(images)} images → {checkpoint}", as_json)
+
+
+def _summary(images: Sequence[LabelledImage], checkpoint: Path) -> dict[str, object]:
+    return {"images": len(images), "output": str(checkpoint)}
 
 
 @contextmanager
@@ -277,17 +310,30 @@ def _with_recipe(recipe: str, settings: TrainSettings) -> TrainSettings:
 
 
 class Reporter:
-    """Shows how far a training has come; the last iteration stays in ``iteration``."""
+    """Tells how far a training has come; the last iteration stays in ``iteration``."""
 
-    def __init__(self, line: StatusLine, iterations: int) -> None:
+    def __init__(self, line: StatusLine, iterations: int, as_json: bool = False) -> None:
         self.iteration = 0
         self._line = line
+        self._events = Events(as_json)
+        self._as_json = as_json
         self._iterations = iterations
         self._figures: dict[str, float] = {}
 
     def __call__(self, step: Step) -> None:
         """Take note of a step."""
         self.iteration = step.iteration
+        if self._as_json:
+            self._tell(step)
+        else:
+            self._show(step)
+
+    def _tell(self, step: Step) -> None:
+        self._events.progress(step.iteration, self._iterations, loss=step.loss)
+        if step.validation:
+            self._events.tell("validation", iteration=step.iteration, **step.validation)
+
+    def _show(self, step: Step) -> None:
         self._figures.update(step.validation)
         pace = step.seconds / step.iteration
         text = (

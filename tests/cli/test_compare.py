@@ -33,7 +33,7 @@ def test_every_vehicle_with_what_became_of_it(run, layers, tmp_path) -> None:
     options = ("--zones", zones, "--zones-output", table)
     result = run("compare", before, after, "-o", output, *options)
     assert result.stdout == ("2 vehicles, then 3: 2 arrived, 1 left, 1 stayed → changes.gpkg\n")
-    layer = pyogrio.read_dataframe(output)
+    layer = pyogrio.read_dataframe(output, layer="changes")
     assert layer["change"].tolist() == ["stayed", "arrived", "arrived", "left"]
     assert layer["before_id"].tolist() == [1, 0, 0, 2]
     assert layer["after_id"].tolist() == [1, 2, 3, 0]

@@ -72,6 +72,20 @@ def test_bad_records_are_named_line_by_line(run, twin, tmp_path):
     assert not (tmp_path / "strict").exists()
 
 
+def test_json_is_a_summary_and_events(run, twin, tmp_path):
+    (twin / "Training" / "GT" / "00101.mat").unlink()
+    result = run("convert", "itcvd", twin, tmp_path / "out", "--no-patches", "--json")
+    (summary,) = map(json.loads, result.stdout.splitlines())
+    assert summary["problems"] == 1
+    assert summary["output"] == str(tmp_path / "out")
+    assert summary["parts"]["test"] == {"images": 2, "vehicles": 6, "ignored": 0, "files": 2}
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    (problem,) = (one for one in events if one["event"] == "problem")
+    assert problem["message"].startswith("Training/Image/00101.jpg: ")
+    last = [one for one in events if one["event"] == "progress"][-1]
+    assert last["done"] == last["total"]
+
+
 def test_an_existing_folder(run, twin, tmp_path):
     assert run("convert", "itcvd", twin, tmp_path / "out").exit_code == 0
     assert run("convert", "itcvd", twin, tmp_path / "out").exit_code == 4

@@ -42,7 +42,7 @@ def test_hexagons_as_a_layer(run, cars, tmp_path) -> None:
     result = run("density", cars, "-o", output, "--hex", "--cell", "100", "--json")
     told = json.loads(result.stdout)
     assert (told["vehicles"], told["most"]) == (3, 2)
-    layer = pyogrio.read_dataframe(output)
+    layer = pyogrio.read_dataframe(output, layer="density")
     assert sorted(layer["vehicles"]) == [1, 2]
     assert layer.geometry.area.to_numpy() == pytest.approx(100**2 * np.sqrt(3) / 2)
 

@@ -33,7 +33,7 @@ def parked_car(monkeypatch):
     found = Detections(boxes_of(footprint), np.ones(1), np.ones(1), footprint)
 
     class Detector:
-        info = SimpleNamespace(gsd=0.1)
+        info = SimpleNamespace(gsd=0.1, licence="none")
         labels = ("car", "bus")
         score, nms = 0.5, 0.3
         arithmetic = "exact"
@@ -64,7 +64,7 @@ def refused(result, exit_code, complaint):
 class TestWhatItWrites:
     def test_a_layer_and_one_line(self, detect, make_raster, tmp_path):
         result = detect(make_raster(), "-o", tmp_path / "cars.gpkg")
-        layer = gpd.read_file(tmp_path / "cars.gpkg")
+        layer = gpd.read_file(tmp_path / "cars.gpkg", layer="vehicles")
         assert len(layer) > 0
         assert layer.crs == "EPSG:28992"
         assert set(layer["source"]) == {"scene.tif"}
@@ -79,7 +79,8 @@ class TestWhatItWrites:
     def test_several_rasters_are_one_layer(self, detect, make_raster, tmp_path):
         rasters = make_raster("a.tif"), make_raster("b.tif", origin=(131_000, 455_000))
         result = detect(*rasters, "-o", tmp_path / "cars.gpkg")
-        assert set(gpd.read_file(tmp_path / "cars.gpkg")["source"]) == {"a.tif", "b.tif"}
+        layer = gpd.read_file(tmp_path / "cars.gpkg", layer="vehicles")
+        assert set(layer["source"]) == {"a.tif", "b.tif"}
         assert "in 123 m² (2 rasters → cars.gpkg)" in result.stdout
 
     def test_json(self, detect, make_raster, tmp_path, weights):
@@ -100,6 +101,20 @@ class TestWhatItWrites:
         }
         assert raster["name"] == "scene.tif"
         assert [len(raster["stretch"][end]) for end in ("low", "high")] == [3, 3]
+
+    def test_json_is_a_summary_and_events(self, detect, make_raster, tmp_path):
+        result = detect(make_raster(), "-o", tmp_path / "cars.gpkg", "--json")
+        assert len(result.stdout.splitlines()) == 1
+        journal, *progress = map(json.loads, result.stderr.splitlines())
+        assert journal == {"event": "journal", "state": "new", "blocks": 0}
+        assert [(one["event"], one["done"]) for one in progress] == [
+            ("progress", 0),
+            ("progress", 96 * 64),
+        ]
+        assert {one["total"] for one in progress} == {96 * 64}
+        assert 0 <= progress[0]["seconds"] <= progress[1]["seconds"]
+        result = detect(make_raster(), "-o", tmp_path / "quiet.gpkg", "--json", "--quiet")
+        assert (len(result.stdout.splitlines()), result.stderr) == (1, "")
 
     def test_8_bits_have_no_stretch(self, detect, make_raster, tmp_path):
         result = detect(make_raster(), "-o", tmp_path / "cars.gpkg", "--json")
@@ -134,7 +149,7 @@ class TestWhatItWrites:
         preview = tmp_path / "cars.png"
         result = run("detect", raster, "-o", output, "--gsd", 0.2, "--preview", preview)
         assert result.exit_code == 0
-        vehicle = gpd.read_file(output).iloc[0]
+        vehicle = gpd.read_file(output, layer="vehicles").iloc[0]
         assert (vehicle.length_m, vehicle.width_m) == (4.5, 1.8)
         assert vehicle.azimuth_deg == (135 if recipe.get("located", True) else 45)
         with Image.open(preview) as picture:
@@ -147,7 +162,7 @@ class TestWhatItWrites:
             output, preview = tmp_path / f"{boxes}.gpkg", tmp_path / f"{boxes}.png"
             result = run("detect", raster, "-o", output, "--boxes", boxes, "--preview", preview)
             assert result.exit_code == 0
-            layer = gpd.read_file(output)
+            layer = gpd.read_file(output, layer="vehicles")
             assert layer["azimuth_deg"].tolist() == [135]
             assert layer["label"].tolist() == ["bus"]
             areas.append(layer.area[0])
@@ -156,7 +171,8 @@ class TestWhatItWrites:
         assert areas == pytest.approx([45 * 18 / 100, (45 + 18) ** 2 / 200])
         assert pictures[0] != pictures[1]
         run("detect", raster, "-o", tmp_path / "default.gpkg")
-        assert gpd.read_file(tmp_path / "default.gpkg").area[0] == pytest.approx(areas[0])
+        default = gpd.read_file(tmp_path / "default.gpkg", layer="vehicles")
+        assert default.area[0] == pytest.approx(areas[0])
 
     def test_the_weights_own_score_is_the_default(self, run, weights, make_raster, tmp_path):
         result = run(
@@ -169,7 +185,7 @@ class TestWhatItWrites:
         output = tmp_path / "cars.gpkg"
         output.write_text("old")
         assert detect(make_raster(), "-o", output, "--overwrite").exit_code == 0
-        assert len(gpd.read_file(output)) > 0
+        assert len(gpd.read_file(output, layer="vehicles")) > 0
 
 
 def zero_bands(make_raster):

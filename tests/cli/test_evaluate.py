@@ -246,8 +246,9 @@ def test_a_layer_that_is_missing(run, layers, tmp_path):
 
 def test_the_whole_way(evaluate):
     result = evaluate("--gsd", 0.1, "--score", 0, "--json")
-    told = json.loads(result.stdout)
-    assert result.stderr == ""
+    (told,) = map(json.loads, result.stdout.splitlines())
+    last = json.loads(result.stderr.splitlines()[-1])
+    assert (last["event"], last["done"], last["total"]) == ("progress", 2, 2)
     assert told["score"] == 0.0
     assert set(told["sources"]) == {"north", "south"}
     rates = told["total"]["rates"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 
@@ -11,6 +13,8 @@ def test_the_file_is_told_and_then_described(run, monkeypatch, tmp_path):
     result = run("export", "-o", tmp_path / "a.onnx")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"0.9 MB → {tmp_path / 'a.onnx'}\n"
+    told = json.loads(run("export", "-o", tmp_path / "b.onnx", "--json").stdout)
+    assert (told["output"], told["bytes"]) == (str(tmp_path / "b.onnx"), 900_000)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ def test_the_whole_way(run, weights, crowded):
     assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png"]
 
 
+def test_json_is_a_summary_and_events(run, weights, crowded):
+    new = crowded.with_name("new.json")
+    result = run("label", crowded, "-o", new, "--weights", weights, "--json")
+    (summary,) = map(json.loads, result.stdout.splitlines())
+    assert summary["labels"] + summary["ignored"] == 2
+    assert summary["output"] == str(new)
+    last = json.loads(result.stderr.splitlines()[-1])
+    assert (last["event"], last["done"], last["total"]) == ("progress", 2, 2)
+
+
 def test_a_file_elsewhere_would_lose_its_images(run, weights, crowded, tmp_path):
     (tmp_path / "other").mkdir()
     result = run("label", crowded, "-o", tmp_path / "other" / "new.json", "--weights", weights)

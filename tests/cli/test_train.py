@@ -149,6 +149,21 @@ def test_validation_is_read_and_its_figures_are_shown(train, received, dataset, 
     ]  # fmt: skip
 
 
+def test_json_is_a_summary_and_events(train, received, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("geovehicle.learning.log.has_tensorboard", lambda: False)
+    result = train("-o", tmp_path / "run", "--val", dataset, "--iterations", 80, "--json")
+    (summary,) = map(json.loads, result.stdout.splitlines())
+    assert (summary["iterations"], summary["images"]) == (80, 2)
+    assert summary["output"] == str(tmp_path / "run" / "model.safetensors")
+    note, *progress, validation, last = map(json.loads, result.stderr.splitlines())
+    assert note["event"] == "note"
+    assert "pip install" in note["message"]
+    assert {one["event"] for one in progress} == {"progress"}
+    expected = {"event": "validation", "iteration": 70, "AP50": 0.5, "F1": 0.75, "score": 0.3}
+    assert validation == expected
+    assert (last["done"], last["total"], last["loss"]) == (80, 80, 0.75)
+
+
 def test_resume_needs_no_overwrite_where_there_is_a_state(train, received, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "log.jsonl").touch()  # of a run that ended before its first state
