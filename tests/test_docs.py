@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -25,8 +26,12 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 MARKER = re.compile(r"@@[A-Z0-9_]+@@")
+TEXT_OF_SVG = re.compile(r"<text[^>]*>([^<]*)<|<tspan[^>]*>([^<]*)<")
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|tmp|root|home|opt)/")
 REGISTRY = re.compile(r"pypi\.org|python[h]osted|download\.pytorch|[-]index-url|find[-]links")
+
+REFERENCE = runpy.run_path(str(ROOT / "docs/reference.py"))
+"""What MkDocs calls to make the tables of options."""
 
 per_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -39,9 +44,9 @@ def blocks(page: Path, *languages: str) -> Iterator[str]:
 
 
 def command_lines() -> list[str]:
-    """Return every command line in a block of any page, continued lines joined."""
+    """Return every command line in a block of any page, continued lines joined, up to a pipe."""
     lines = [
-        line.strip().removeprefix("$ ")
+        re.split(r" [|>] ", line.strip().removeprefix("$ "))[0]
         for page in PAGES
         for text in blocks(page, "bash", "sh", "console")
         for line in text.replace("\\\n", " ").splitlines()
@@ -62,10 +67,31 @@ def command(name: str) -> click.Command:
     return found
 
 
+def words_of_commands() -> list[str]:
+    """Return the words that call each command, for a group those of the commands in it."""
+    words = []
+    for name in COMMANDS:
+        one = command(name)
+        inner = one.list_commands(click.Context(one)) if isinstance(one, click.Group) else []
+        words += [f"{name} {word}" for word in inner] or [name]
+    return words
+
+
+def called(arguments: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that a command line calls, and what it is given."""
+    chosen: click.Command = geovehicle
+    rest = list(arguments)
+    while isinstance(chosen, click.Group) and rest and not rest[0].startswith("-"):
+        inner = chosen.get_command(click.Context(chosen), rest[0])
+        assert inner is not None, f"there is no command {rest[0]}"
+        chosen, rest = inner, rest[1:]
+    return chosen, rest
+
+
 def parse(arguments: list[str]) -> None:
     """Parse a command line as the program does, without asking whether files exist."""
-    name, *rest = arguments
-    chosen, rest = (geovehicle, arguments) if name.startswith("-") else (command(name), rest)
+    name = arguments[0]
+    chosen, rest = called(arguments)
     context = click.Context(chosen, info_name=name)
     values, extra, _ = chosen.make_parser(context).parse_args(rest)
     assert not extra
@@ -116,31 +142,57 @@ def test_wrong_command_lines_would_be_noticed() -> None:
             parse(line.split())
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_is_documented_and_none_besides(name: str) -> None:
-    rows = re.findall(r"^\| (`-.*?) \|", section("cli.md", name), re.MULTILINE)
-    documented = {option for row in rows for option in re.findall(r"`(--?[\w-]+)`", row)}
-    options = [one for one in command(name).params if isinstance(one, click.Option)]
-    assert documented == {flag for one in options for flag in (*one.opts, *one.secondary_opts)}
+@pytest.mark.parametrize("words", words_of_commands())
+def test_every_command_has_a_section_with_its_options(words: str) -> None:
+    assert f"\n::: options {words}\n" in section("cli.md", words.split()[0])
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_documented_defaults_are_the_programs(name: str) -> None:
-    rows = dict(re.findall(r"^\| `(--[\w-]+)` \| (\S+) \|", section("cli.md", name), re.MULTILINE))
-    options = {option.opts[-1]: option for option in command(name).params}
-    for flag, default in rows.items():
-        actual = options[flag].default
-        assert type(actual)(default.strip("`")) == actual, flag
+def test_no_option_is_described_by_hand() -> None:
+    text = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `-.*", text, re.MULTILINE) == []
+
+
+@pytest.mark.parametrize("words", words_of_commands())
+def test_the_table_of_a_command_has_its_options(words: str) -> None:
+    context = REFERENCE["find"](words.split())
+    rows = re.findall(r"^\| (`-.*?`) \|", REFERENCE["table"](words), re.MULTILINE)
+    shown = {flag for row in rows for flag in re.findall(r"`(-[\w-]+)`", row)}
+    options = [one for one in context.command.params if isinstance(one, click.Option)]
+    visible = [one for one in options if not one.hidden]
+    assert shown == {flag for one in visible for flag in (*one.opts, *one.secondary_opts)}
+
+
+@pytest.mark.parametrize(
+    ("words", "row"),
+    [
+        ("count", "| `--overlap` | `each`, `first` | `each` | Where zones"),
+        ("detect", "| `--patch` | from 256 | `1536` | Longest side"),
+        ("detect", "| `-o`, `--output` | `OUT` | must be given | "),
+        ("detect", "| `--resume`, `--no-resume` |  | `--resume` | Go on"),
+        ("detect", "| `--score` | 0 to 1 | the weights' own | Lowest"),
+        ("evaluate", "| `--weights` | `NAME|FILE` | vehicles-10cm | Shipped"),
+        ("train", "| `--gsd-range` | 2 numbers above 0 | `--gsd` / 1.5 to `--gsd` / 0.7 | Finest"),
+        ("geovehicle", "| `--version` |  |  | Show the version and exit. |"),
+    ],
+)
+def test_a_row_tells_value_default_and_meaning(words: str, row: str) -> None:
+    assert f"\n{row}" in REFERENCE["table"](words)
+
+
+def test_a_mark_of_no_command_ends_the_build() -> None:
+    with pytest.raises(click.UsageError, match="there is no such command"):
+        REFERENCE["on_page_markdown"]("::: options detecy")
 
 
 @per_page
 def test_commands_and_options_in_running_text_exist(page: Path) -> None:
     prose = BLOCK.sub("", page.read_text(encoding="utf-8"))
     for snippet in re.findall(r"`geovehicle ([^`]+)`", prose):
-        name, *rest = snippet.split()
-        if name in ("COMMAND", "--help"):
+        if snippet.startswith("COMMAND"):
             continue
-        known = {flag for option in command(name).params for flag in option.opts}
+        chosen, rest = called(snippet.split())
+        options = chosen.get_params(click.Context(chosen))
+        known = {flag for option in options for flag in (*option.opts, *option.secondary_opts)}
         assert {word for word in rest if word.startswith("-")} <= known, snippet
 
 
@@ -175,6 +227,16 @@ def test_table_of_the_detector_is_that_of_the_settings() -> None:
         values = [getattr(config, name) for config in (PAPER.detector, DEFAULT_DETECTOR)]
         shown = [", ".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in values]
         assert documented == shown, name
+
+
+def test_figures_are_drawn_by_their_script(tmp_path: Path) -> None:
+    figures = runpy.run_path(str(ROOT / "docs/figures/draw.py"))
+    figures["draw"](tmp_path)
+    for name in figures["FIGURES"]:
+        drawn, kept = ((folder / name).read_text("utf-8") for folder in (tmp_path, figures["HERE"]))
+        assert "<svg" in kept
+        assert TEXT_OF_SVG.findall(drawn) == TEXT_OF_SVG.findall(kept), f"draw {name} again"
+        assert drawn.count("<path") == kept.count("<path")
 
 
 @per_page
