@@ -1,8 +1,11 @@
 # make help lists what there is.
 
 PYTHON ?= python3
+MINUTES ?= 10
+SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
+SUPPLY := $(VENV)/supply/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 EXAMPLE := demo/example.tif
@@ -11,7 +14,7 @@ PICTURE := demo/cars.png
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types docs clean
+.PHONY: help demo test lint types fuzz docs wheel sbom audit clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
@@ -35,8 +38,21 @@ lint: $(VENV)/.installed-dev ## Check style and layout
 types: $(VENV)/.installed-dev ## Check types
 	$(BIN)/mypy geovehicle cli
 
+fuzz: $(VENV)/.installed-dev ## Look for inputs that do harm, by MINUTES=30 for so long
+	OMP_NUM_THREADS=1 $(BIN)/python fuzz/run.py --minutes $(MINUTES) --seed $(SEED)
+
 docs: $(VENV)/.installed-docs ## Build the documentation in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+wheel: $(VENV)/.installed-dev ## Build the wheel in dist/, twice, and see that both are the same
+	$(BIN)/python supply/wheel.py dist
+
+sbom: $(VENV)/.installed-supply ## List all parts of the installation in dist/sbom.json (CycloneDX)
+	@mkdir -p dist
+	$(SUPPLY)/cyclonedx-py environment $(VENV) --pyproject pyproject.toml --output-reproducible -o dist/sbom.json
+
+audit: $(VENV)/.installed-supply ## Ask for known vulnerabilities of what is installed; needs the internet
+	@$(SUPPLY)/python supply/audit.py "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 clean: ## Remove what the other targets made, except the virtual environment
 	rm -rf build dist site demo geovehicle.egg-info
@@ -62,4 +78,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 $(VENV)/.installed-docs: $(VENV)/.installed
 	$(PIP) install --quiet --editable '.[docs]'
+	@touch $@
+
+# In an environment of their own, or they would be among the parts.
+$(VENV)/.installed-supply: $(VENV)/.installed-dev
+	$(BIN)/python -m venv $(VENV)/supply
+	$(SUPPLY)/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7' 'pip-audit>=2.7'
 	@touch $@

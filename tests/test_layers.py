@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ LAYERS = {
     "geovehicle.areas": 1,
     "geovehicle.blocks": 1,
     "geovehicle.detections": 1,
+    "geovehicle.doubts": 1,
     "geovehicle.footprints": 1,
     "geovehicle.georeference": 1,
     "geovehicle.matching": 1,
@@ -37,9 +39,11 @@ LAYERS = {
     "geovehicle.export": 3,
     "geovehicle.learning": 3,
     "geovehicle.raster.bands": 3,
+    "geovehicle.raster.doubts": 3,
     "geovehicle.raster.gdal": 3,
     "geovehicle.raster.rasterio_source": 3,
     "geovehicle.raster.stored": 3,
+    "geovehicle.raster.vetting": 3,
     "geovehicle.runtimes": 3,
     "geovehicle.regions": 3,
     "geovehicle.analysis": 4,
@@ -51,6 +55,7 @@ LAYERS = {
     "geovehicle.jobs": 4,
     "geovehicle.labelling": 4,
     "geovehicle.map_evaluation": 4,
+    "geovehicle.qgis": 4,
     "geovehicle.training": 4,
     "geovehicle.cli": 5,
     "geovehicle.__main__": 5,
@@ -69,6 +74,8 @@ HOMES = {
         "geovehicle.georeference",
         "geovehicle.environment",
     },
+    "psycopg": {"geovehicle.export.database", "geovehicle.export.postgis"},
+    "pyarrow": {"geovehicle.export"},
     "geopandas": {"geovehicle.analysis", "geovehicle.export", "geovehicle.data.vectors"},
     "pyogrio": {
         "geovehicle.analysis.layers",
@@ -105,8 +112,10 @@ HOMES = {
     "click": {"geovehicle.cli"},
     "dask": {"geovehicle.engines.dask"},
     "distributed": {"geovehicle.engines.dask"},
+    "bokeh": {"geovehicle.export"},
     "jinja2": {"geovehicle.export"},
     "matplotlib": {"geovehicle.export"},
+    "qgis": {"geovehicle.qgis.plugin"},
 }
 """The modules and packages that may import a library when they run."""
 
@@ -231,9 +240,19 @@ def test_the_command_line_imports_its_own_modules_relatively():
 
 
 def test_the_library_imports_absolutely_and_nothing_imports_the_folder_cli():
-    library = [one for one in IMPORTS if not within(one.importer, {"geovehicle.cli"})]
+    copied = "geovehicle.qgis.plugin"  # which is another package once it is in QGIS
+    library = [one for one in IMPORTS if not within(one.importer, {"geovehicle.cli", copied})]
     assert [str(one) for one in library if one.level] == []
     assert [str(one) for one in IMPORTS if within(one.target, {"cli"})] == []
+
+
+def test_the_plugin_imports_qgis_and_itself_only():
+    plugin = [one for one in IMPORTS if within(one.importer, {"geovehicle.qgis.plugin"})]
+    assert len(plugin) > 10
+    own = [one for one in plugin if within(one.target, {"geovehicle"})]
+    assert [str(one) for one in own if one.level != 1] == []
+    libraries = {one.target.partition(".")[0] for one in plugin if one not in own}
+    assert libraries <= {"qgis", *sys.stdlib_module_names}
 
 
 def test_the_facade_imports_nothing_when_it_runs():

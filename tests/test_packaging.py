@@ -116,7 +116,15 @@ def test_a_wheel_holds_the_package_and_its_description_only(wheel):
     assert {name for name in inside if not name.endswith(".py")} == {
         "geovehicle/py.typed",
         "geovehicle/export/report.html.jinja",
+        "geovehicle/export/styles/changes.qml",
+        "geovehicle/export/styles/density.qml",
+        "geovehicle/export/styles/vehicles.qml",
+        "geovehicle/export/webmap.css",
+        "geovehicle/export/webmap.html.jinja",
+        "geovehicle/export/webmap.js",
         "geovehicle/model/weights/stand_in.safetensors",
+        "geovehicle/qgis/plugin/icon.svg",
+        "geovehicle/qgis/plugin/metadata.txt",
     }
 
 
