@@ -29,7 +29,7 @@ demo: $(VENV)/.installed ## Render an example orthophoto and find its vehicles
 
 # A process a core, each with one thread, takes two thirds of the time of one process.
 test: $(VENV)/.installed-dev ## Run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-dev ## Check style and layout
 	$(BIN)/ruff check

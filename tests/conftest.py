@@ -35,6 +35,25 @@ REQUIRED = "GEOVEHICLE_REQUIRE_SYSTEM"
 """Where this variable is set, a test fails that lacks a program; elsewhere it skips."""
 
 
+SLOW = (
+    "test_real_orthophotos",
+    "test_training",
+    "test_provider",
+    "test_quantisation",
+    "test_graph",
+    "test_determinism",
+    "test_jobs",
+    "test_documented_commands",
+)
+"""Modules that begin, so that no process is left with one of them when the others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow modules first."""
+    order = {name: number for number, name in enumerate(SLOW)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(SLOW)))
+
+
 @dataclass(frozen=True)
 class RasterRecipe:
     """Everything a raster can be; the default is plain 10 cm RGB in the Netherlands."""

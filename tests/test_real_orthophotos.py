@@ -192,13 +192,13 @@ def test_other_pixel_sizes_do_about_as_well(shared_data: Path, tmp_path: Path) -
         image
         for image in read_coco(shared_data / "vehicles/val.json")
         if image.scene in ("Richmond", "DJI_0762")
-    ]
+    ][::4]
     usual = evaluate(images).total.rates
-    assert usual.vehicles == 293
+    assert usual.vehicles == 109
     for gsd in (0.06, 0.15):
         others = [seen_at(image, gsd, tmp_path) for image in images]
         rates = evaluate(others).total.rates
-        assert rates.vehicles == 293
+        assert rates.vehicles == 109
         assert rates.f1 > usual.f1 - 0.05, gsd
 
 
