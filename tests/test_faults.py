@@ -39,7 +39,7 @@ SETTINGS = ("--patch", "256", "--overlap", "6", "--block", "2")
 """Those of planted_job.py."""
 
 KILLS = int(os.environ.get("GEOVEHICLE_KILLS", "8"))
-"""Kill points; ``make fuzz`` takes 50."""
+"""Kill points; docs/trust.md has the command for 50."""
 
 SEED = 7
 
