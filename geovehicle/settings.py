@@ -424,7 +424,7 @@ class DetectSettings(Ranged):
         open_minimum=True,
     )
     patch: int = setting(
-        1536,
+        2048,
         "Longest side of a patch, in pixels of the model's ground sampling distance.",
         minimum=256,
     )

@@ -166,7 +166,7 @@ def test_the_table_of_a_command_has_its_options(words: str) -> None:
     ("words", "row"),
     [
         ("count", "| `--overlap` | `each`, `first` | `each` | Where zones"),
-        ("detect", "| `--patch` | from 256 | `1536` | Longest side"),
+        ("detect", "| `--patch` | from 256 | `2048` | Longest side"),
         ("detect", "| `-o`, `--output` | `OUT` | must be given | "),
         ("detect", "| `--resume`, `--no-resume` |  | `--resume` | Go on"),
         ("detect", "| `--score` | 0 to 1 | the weights' own | Lowest"),

@@ -21,8 +21,8 @@ threads have between them."""
 
 MAPPED_FROM = (80 * 2**20, 32 * 2**20)
 """From how many bytes on a block has a mapping of its own, the second for a C library that
-refuses the first.  The widest maps of the default patch are 72 MiB.  Those of larger patches
-would leave gaps among other blocks, which for a patch of 2048 pixels are 260 MB."""
+refuses the first.  The widest maps of the default patch are 64 MiB.  Those of larger patches
+would leave gaps among other blocks."""
 
 LARGEST_INT = 2**31 - 1
 

@@ -92,7 +92,7 @@ DETECT = Algorithm(
             "integer",
             "Longest side of a patch, pixels; smaller ones need less memory",
             "--patch",
-            1536,
+            2048,
             limits=(256, None),
             advanced=True,
         ),
