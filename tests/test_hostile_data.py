@@ -21,11 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
 from PIL import Image
 from safetensors.torch import load, save
 
-from geovehicle.conversion import READERS, ConversionReport, convert
+from geovehicle.conversion import ConversionReport, convert
 from geovehicle.data.coco import read_coco
 from geovehicle.data.records import Problem
 from geovehicle.data.texts import shown
@@ -859,28 +858,3 @@ class TestOnnx:
         patch: Any = Patch(np.zeros((3, 64, 64), np.uint8), np.ones((64, 64), bool), None)  # type: ignore[arg-type]
         with pytest.raises(CheckpointError, match=r"does not answer as its description says"):
             load_detector(path, DetectSettings(device="cpu"))([patch])
-
-
-@pytest.mark.parametrize(
-    ("part", "name", "examples"),
-    [
-        *(("converters", f"{form} data sets", 20) for form in READERS),
-        ("checkpoints", "damaged weights", 15),
-        ("checkpoints", "weights that lie", 20),
-    ],
-)
-def test_a_short_walk_of_the_fuzzers(part: str, name: str, examples: int) -> None:
-    """``make fuzz`` takes long ones."""
-    strategy, check = fuzzer(part).PROPERTIES[name]
-
-    @settings(
-        max_examples=examples,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def walk(drawn: Any) -> None:
-        check(drawn)
-
-    walk()

@@ -314,8 +314,11 @@ def test_a_worker_that_came_later_with_another_version_is_refused() -> None:
         dask.do(planted(1)[0], "0.0.1")
 
 
-def test_without_tasks_no_cluster_is_needed() -> None:
+def test_without_tasks_no_cluster_is_needed(monkeypatch: Any) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(dask, "Client", lambda *address, **_: asked.append(address))
     dask.run_all([], EngineSettings(engine="dask", scheduler="nowhere"), print, print)
+    assert asked == []
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:{closed}", "tcp://127.0.0.1:{mute}", "there"])
