@@ -85,9 +85,9 @@ class Changes:
             If the layers cannot be laid upon each other.
         """
         zone, vehicle = holding(centres(self.vehicles, zones.crs), shapes_of(zones))
-        change = self.vehicles["change"].to_numpy(object)[vehicle]
+        change = self.vehicles["change"]
         counts = {
-            kind: np.bincount(zone[change == kind], minlength=len(zones))
+            kind: np.bincount(zone[np.asarray(change == kind)[vehicle]], minlength=len(zones))
             for kind in (ARRIVED, LEFT, STAYED)
         }
         totals = {

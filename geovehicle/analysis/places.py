@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WAY_OUT = "see whether the layers lie on the same ground"
 
 
-def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.float64]:
+def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.object_]:
     """Return the centres of vehicles in a CRS.
 
     Parameters
@@ -36,23 +36,25 @@ def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.float
 
     Returns
     -------
-    ndarray of float64, shape (N, 2)
+    ndarray of shapely.Point, shape (N,)
 
     Raises
     ------
     GeoreferenceError
         If only one of both CRSs is known, or if there is no way from the one to the other.
     """
-    points = shapely.get_coordinates(shapely.centroid(frame.geometry.to_numpy()))
+    points = np.asarray(shapely.centroid(frame.geometry.to_numpy()), object)
+    places = shapely.get_coordinates(points)
     if not same_plane(frame.crs, crs):
         try:
             way = pyproj.Transformer.from_crs(frame.crs, crs, always_xy=True)
-            points = np.column_stack(way.transform(*points.T))
+            places = np.column_stack(way.transform(*places.T))
         except ProjError as error:
             raise no_way(frame.crs, crs) from error
-    if not np.isfinite(points).all():
+        points = np.asarray(shapely.points(places), object)
+    if not np.isfinite(places).all():
         raise no_way(frame.crs, crs)
-    return np.asarray(points)
+    return points
 
 
 def same_plane(one: pyproj.CRS | None, other: pyproj.CRS | None) -> bool:
@@ -77,13 +79,13 @@ def shapes_of(zones: gpd.GeoDataFrame) -> NDArray[np.object_]:
 
 
 def holding(
-    points: NDArray[np.float64], zones: NDArray[np.object_], overlap: OverlapName = "each"
+    points: NDArray[np.object_], zones: NDArray[np.object_], overlap: OverlapName = "each"
 ) -> NDArray[np.intp]:
     """Tell which zones hold points.
 
     Parameters
     ----------
-    points : ndarray of float64, shape (N, 2)
+    points : ndarray of shapely.Point, shape (N,)
     zones : ndarray of shapely.Geometry or None, shape (Z,)
         Valid polygons of the same plane.
     overlap : {"each", "first"}
@@ -96,8 +98,7 @@ def holding(
     ndarray of int, shape (2, M)
         Pairs of a zone and a point, ordered by point and then by zone.
     """
-    places = shapely.points(points)
-    pairs = shapely.STRtree(places).query(zones, predicate="intersects")
+    pairs = shapely.STRtree(points).query(zones, predicate="intersects")
     zone, point = pairs = pairs[:, np.lexsort(pairs)]
     first = np.diff(point, prepend=-1) != 0
     if overlap == "first" or first.all():
@@ -106,18 +107,18 @@ def holding(
     shared[:-1] |= ~first[1:]
     inside = np.ones(len(point), bool)
     shapely.prepare(zones)
-    inside[shared] = shapely.contains_properly(zones[zone[shared]], places[point[shared]])
+    inside[shared] = shapely.contains_properly(zones[zone[shared]], points[point[shared]])
     border = np.flatnonzero(~inside)
     inside[border[np.diff(point[border], prepend=-1) != 0]] = True
     return np.asarray(pairs[:, inside])
 
 
 def held(
-    points: NDArray[np.float64], polygons: NDArray[np.object_], border: bool
+    points: NDArray[np.object_], polygons: NDArray[np.object_], border: bool
 ) -> NDArray[np.bool_]:
-    """Tell which points, (N, 2), are in one of polygons, with those on its border or without."""
+    """Tell which points, (N,), are in one of polygons, with those on its border or without."""
     predicate = "intersects" if border else "contains_properly"
-    found = shapely.STRtree(shapely.points(points)).query(polygons, predicate=predicate)
+    found = shapely.STRtree(points).query(polygons, predicate=predicate)
     inside = np.zeros(len(points), bool)
     inside[found[1]] = True
     return inside

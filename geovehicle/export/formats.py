@@ -89,6 +89,8 @@ class Format:
         Whether rows are added to a layer of an earlier run.
     named : bool
         Whether layers have names of their own.
+    by_columns : bool
+        Whether the driver is quicker with columns than with rows, and writes the same.
     """
 
     driver: str
@@ -104,6 +106,7 @@ class Format:
     appends: bool = True
     grows: bool = False
     named: bool = False
+    by_columns: bool = False
 
 
 _GEOPACKAGE = Format(
@@ -113,6 +116,7 @@ _GEOPACKAGE = Format(
     locks=("-wal", "-journal"),
     grows=True,
     named=True,
+    by_columns=True,
 )
 _INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind")
 _SHAPEFILE = Format(

@@ -88,10 +88,10 @@ class GeoParquet:
         about = {"geovehicle": self._about.as_json()} if self._about else {}
         self._writer.add_key_value_metadata({"geo": json.dumps(self._geo()), **about})
         self._writer.close()
-        found = Tally(self._tally.names)
+        found = Tally(self._tally.fields)
         with pq.ParquetFile(self._file) as file:
             for number in range(file.num_row_groups):
-                columns = [*self._tally.names, self._geometry]
+                columns = [*self._tally.fields, self._geometry]
                 found.add_batch(file.read_row_group(number, columns), self._geometry)
         return found == self._tally
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyogrio
+
+from geovehicle.export.columns import holds_texts, plain
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,11 +18,15 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
-EMPTY = 9
-"""Bytes of a geometry without points, as WKB; others have more."""
+EMPTY = 18
+"""Bytes at most of a geometry without points, as WKB, which may have one part, empty as well;
+others have more."""
 
 ROWS = 20_000
 """Rows that are read at once."""
+
+TEXT, NUMBER = pa.large_string(), pa.int64()
+"""What is compared."""
 
 
 @dataclass
@@ -29,21 +35,25 @@ class Tally:
 
     Parameters
     ----------
-    names : collection of str
-        The fields that are compared: texts and whole numbers, which no format rounds.
+    fields : mapping of str to pyarrow.DataType
+        The fields that are compared, :data:`TEXT` or :data:`NUMBER`: texts and whole
+        numbers, which no format rounds.
 
     Attributes
     ----------
     rows, empty : int
         How many there are, and how many of them without a geometry.
     sums : dict of str to int
-        Sums of the hashes of each field.
+        Sums of the hashes of each field, modulo 2**64.
     """
 
-    names: Collection[str]
+    fields: Mapping[str, pa.DataType]
     rows: int = 0
     empty: int = 0
-    sums: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sums = dict.fromkeys(self.fields, 0)
 
     @classmethod
     def of(cls, frame: gpd.GeoDataFrame, ours: Collection[str] | None) -> Tally:
@@ -57,15 +67,17 @@ class Tally:
             Names of fields; all by default.
         """
         fields = frame.drop(columns=frame.geometry.name)
-        exact = [name for name in fields if _is_exact(fields[name])]
-        return cls([name for name in exact if ours is None or name in ours])
+        numbers = {name: NUMBER for name in fields if fields[name].dtype.kind in "iu"}
+        texts = {name: TEXT for name in fields if holds_texts(fields[name])}
+        exact = numbers | texts
+        return cls({name: exact[name] for name in exact if ours is None or name in ours})
 
     def add(self, frame: gpd.GeoDataFrame) -> None:
         """Count rows that are written."""
         self.rows += len(frame)
         self.empty += int((frame.geometry.isna() | frame.geometry.is_empty).sum())
-        for name in self.names:
-            self._add(name, frame[name].value_counts(dropna=False).to_dict())
+        for name in self.fields:
+            self._add(name, pa.array(plain(frame[name]), from_pandas=True))
 
     def add_batch(self, batch: pa.RecordBatch | pa.Table, geometry: str) -> None:
         """Count rows that are read.
@@ -79,34 +91,37 @@ class Tally:
         self.rows += batch.num_rows
         lengths = pc.fill_null(pc.binary_length(batch.column(geometry)), 0)
         self.empty += pc.sum(pc.less_equal(lengths, EMPTY)).as_py() or 0
-        for name in self.names:
-            counts = batch.column(name).value_counts().to_pylist()
-            self._add(name, {one["values"]: one["counts"] for one in counts})
+        for name in self.fields:
+            self._add(name, batch.column(name))
 
     def is_in(self, path: Path, layer: str | None = None, first: int = 0) -> bool:
         """Tell whether the rows, and none else, are in a layer of a file from its row ``first``."""
-        names = list(self.names)
-        options = {"columns": names, "skip_features": first, "batch_size": ROWS}
-        found = Tally(names)
+        options = {"columns": list(self.fields), "skip_features": first, "batch_size": ROWS}
+        found = Tally(self.fields)
         with pyogrio.open_arrow(path, layer=layer, use_pyarrow=True, **options) as (info, batches):
-            if not set(names) <= set(info["fields"]):
+            if not set(self.fields) <= set(info["fields"]):
                 return False
             for batch in batches:
                 found.add_batch(batch, info["geometry_name"] or "wkb_geometry")
         return found == self
 
-    def _add(self, name: str, counts: Mapping[Any, int]) -> None:
-        if counts:
-            total = sum(hash(_text(value)) * number for value, number in counts.items())
-            self.sums[name] = self.sums.get(name, 0) + total
+    def _add(self, name: str, values: pa.Array | pa.ChunkedArray) -> None:
+        kind = self.fields[name]
+        hashed = _hash_numbers if kind == NUMBER else _hash_texts
+        self.sums[name] = (self.sums[name] + hashed(values.cast(kind))) % 2**64
 
 
-def _is_exact(column: pd.Series[Any]) -> bool:
-    """Tell whether a column holds texts or whole numbers."""
-    if column.dtype.kind in "iu":
-        return True
-    return column.dtype.kind in "OT" and pd.api.types.infer_dtype(column) in ("string", "empty")
+def _hash_numbers(values: pa.Array | pa.ChunkedArray) -> int:
+    """Return the sum of the hashes of numbers; one that is not known counts as none of them."""
+    known = values.drop_null().to_numpy()
+    return int(pd.util.hash_array(known).sum()) + int(values.null_count)
 
 
-def _text(value: Any) -> str:
-    return "" if pd.isna(value) else str(value)
+def _hash_texts(values: pa.Array | pa.ChunkedArray) -> int:
+    """Return the sum of the hashes of texts; one that is missing counts as an empty one.
+
+    Some formats do not tell these two.
+    """
+    texts, counts = pc.fill_null(values, "").value_counts().flatten()
+    pairs = zip(texts.to_pylist(), counts.to_pylist(), strict=True)
+    return sum(hash(text) * count for text, count in pairs)

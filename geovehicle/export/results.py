@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+import shapely
+
 from geovehicle.export.destinations import destination_of
 from geovehicle.export.formats import Kind
 from geovehicle.export.styles import NEEDS
@@ -128,7 +131,8 @@ def _table(destination: Destination) -> Path | None:
 
 def _geometry_type(frame: gpd.GeoDataFrame) -> str:
     """Return the one type that all geometries have, as parts of a whole at least."""
-    types = set(frame.geom_type.dropna())
+    _, examples = np.unique(shapely.get_type_id(frame.geometry.to_numpy()), return_index=True)
+    types = set(frame.geometry.iloc[examples].geom_type.dropna())
     whole = {one.removeprefix("Multi") for one in types} or {"Polygon"}
     if len(whole) > 1:
         return "Unknown"

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pyogrio
 
 from geovehicle.errors import OutputError
+from geovehicle.export.columns import is_simple
 from geovehicle.export.formats import GEOJSON, format_of
+from geovehicle.export.present import as_multi
 from geovehicle.export.readback import Tally
 
 if TYPE_CHECKING:
@@ -89,13 +91,16 @@ class VectorFile:
     def _write(self, path: Path, frame: gpd.GeoDataFrame, append: bool = False) -> None:
         options: dict[str, Any] = {"layer": self._layer} if self._layer else {}
         kind = self.present.geometry if self.present else self._kind.geometry
+        # layers of other software may have fields of other types, which rows are fitted to
+        by_columns = self._format.by_columns and self.present is None and is_simple(frame)
         write_rows(
-            frame,
+            as_multi(frame) if self._many else frame,
             path,
             self._format,
             append=append,
             geometry_type=kind,
-            promote_to_multi=self._many,
+            promote_to_multi=False,
+            use_arrow=by_columns,
             **options,
         )
 
