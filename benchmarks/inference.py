@@ -1,9 +1,10 @@
 """How fast the network is, beside a bare ResNet-50 and the machine's matrix product.
 
 The shipped weights search a rendered patch in plain float32, in bfloat16 by autocast, and in
-the form that ``geovehicle detect`` uses.  A torchvision ResNet-50, in bfloat16 and channels
-last, sees as many pixels.  A product of square bfloat16 matrices tells what the machine can
-do; the share of it counts the operations of convolutions and linear layers::
+the forms that ``geovehicle detect`` uses: in bfloat16, and in int8 where that is fast.  A
+torchvision ResNet-50, in bfloat16 and channels last, sees as many pixels.  A product of square
+bfloat16 matrices tells what the machine can do; the share of it counts the operations of
+convolutions and linear layers, those of integers like any::
 
     python benchmarks/inference.py --patch 1024 --repeats 5 --output inference.json
 
@@ -13,10 +14,9 @@ The runs take turns, and of each the fastest counts.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,11 +27,13 @@ import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
 from geovehicle.data.synthetic import render_scene
-from geovehicle.files import replacing
 from geovehicle.model.checkpoint import load_checkpoint
 from geovehicle.model.device import keep_memory
 from geovehicle.model.fusion import for_inference
+from geovehicle.model.int8 import is_fast
 from geovehicle.model.weights import DEFAULT
+
+from processes import keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 CPU = torch.device("cpu")
 BARE, PRODUCT = "bare ResNet-50, bfloat16", "matrix product, bfloat16"
+FLOATS, INTEGERS = "as detect uses it, bfloat16", "as detect uses it, int8"
 SEED = 1
 
 
@@ -58,21 +61,23 @@ class Row:
     share_of_product: float
 
 
-def works_of(model: GeneralizedRCNN, side: int, matrix: int) -> Works:
-    """Return what is measured, on a patch of some pixels a side."""
+def works_of(model: GeneralizedRCNN, ranges: dict[str, float], side: int, matrix: int) -> Works:
+    """Return what is measured, on a patch of some pixels a side; int8 by its ranges, if any."""
     pixels = torch.from_numpy(np.ascontiguousarray(render_scene(SEED, side, side).pixels))
     bare = torchvision.models.resnet50(weights=None).eval()
     bare = bare.to(torch.bfloat16, memory_format=torch.channels_last)
     images = torch.rand(1, 3, side, side).to(torch.bfloat16, memory_format=torch.channels_last)
     square = torch.rand(matrix, matrix).bfloat16()
-    fast = for_inference(model, CPU, torch.bfloat16)
+    fast = {FLOATS: for_inference(model, CPU, torch.bfloat16)}
+    if ranges and is_fast():
+        fast[INTEGERS] = for_inference(model, CPU, torch.bfloat16, ranges)
     model = model.to(memory_format=torch.channels_last)
     return {
         PRODUCT: lambda: square @ square,
         BARE: lambda: bare(images),
         "plain, float32": lambda: model([pixels.float() / 255]),
         "plain, autocast to bfloat16": partial(by_autocast, model, pixels),
-        "as detect uses it, bfloat16": lambda: fast([pixels]),
+        **{name: partial(one, [pixels]) for name, one in fast.items()},
     }
 
 
@@ -104,7 +109,10 @@ def measured(works: Works, side: int, repeats: int) -> list[Row]:
     """Return a row for each work."""
     with torch.inference_mode():
         seconds = fastest(works, repeats)
-        speeds = {name: operations(work) / seconds[name] / 1e9 for name, work in works.items()}
+        counts = {name: operations(work) for name, work in works.items()}
+    if INTEGERS in counts:  # the counter does not know them
+        counts[INTEGERS] = counts[FLOATS]
+    speeds = {name: count / seconds[name] / 1e9 for name, count in counts.items()}
     return [
         Row(
             name,
@@ -143,12 +151,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--output", type=Path, help="JSON file for the figures")
     options = parser.parse_args(arguments)
     keep_memory()
-    model, _ = load_checkpoint(options.weights)
-    rows = measured(works_of(model, options.patch, options.matrix), options.patch, options.repeats)
+    model, info = load_checkpoint(options.weights)
+    works = works_of(model, info.ranges, options.patch, options.matrix)
+    rows = measured(works, options.patch, options.repeats)
     print(table(rows))
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    keep(rows, options.output)
 
 
 if __name__ == "__main__":

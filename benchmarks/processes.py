@@ -73,6 +73,16 @@ def detect(raster: Path, output: Path, options: Sequence[str]) -> tuple[Outcome,
     return outcome, json.loads(outcome.output)
 
 
+def keep(figures: Any, file: Path | None) -> None:
+    """Write figures, and rows of tables among them, as JSON; without a file, nothing."""
+    if file is None:
+        return
+    from geovehicle.files import replacing  # here, as the program in between is to stay small
+
+    with replacing(file) as path:
+        path.write_text(json.dumps(figures, default=asdict, indent=1), encoding="utf-8")
+
+
 def _in_between(command: Sequence[str]) -> None:
     """Run a command and print how it went as JSON."""
     start = time.perf_counter()

@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +41,16 @@ if TYPE_CHECKING:
     Detect = Callable[[list[Patch]], list[Detections]]
 
 
+TORCH = "torch, by default"
+
+
 def detectors(files: list[Path], side: int) -> dict[str, Detect]:
     """Return the detectors to compare, by what tables call them."""
     settings = DetectSettings(device="cpu", patch=side)
-    found: dict[str, Detect] = {"torch": VehicleDetector.load(DEFAULT, settings)}
+    found: dict[str, Detect] = {TORCH: VehicleDetector.load(DEFAULT, settings)}
+    for name in ("bfloat16", "float32"):
+        asked = replace(settings, precision=name)
+        found[f"torch, {name}"] = VehicleDetector.load(DEFAULT, asked)
     for file in files:
         for name, opened in (("ONNX Runtime", by_onnxruntime), ("OpenVINO", by_openvino)):
             detector = OnnxDetector(opened(file, "auto"), read_onnx_info(file), settings)
@@ -75,7 +82,7 @@ def main() -> None:
             seconds[name].append(time.process_time() - start)
     best = {name: min(times[1:]) for name, times in seconds.items()}
     for name, least in best.items():
-        print(f"{name:30} {least:6.2f} s  {best['torch'] / least:5.2f}")
+        print(f"{name:30} {least:6.2f} s  {best[TORCH] / least:5.2f}")
     if options.output:
         with replacing(options.output) as path:
             path.write_text(json.dumps(best, indent=1), encoding="utf-8")

@@ -52,6 +52,7 @@ def _about(weights: dict[str, Any]) -> dict[str, str]:
         **({"backbone": config["backbone"]} if "backbone" in config else {"model": "HOG + SVM"}),
         "boxes": "oriented" if config.get("oriented") else "horizontal",
         **({"types": ", ".join(config["types"])} if config.get("types") else {}),
+        **({"int8": "prepared"} if weights.get("int8") else {}),
         "score": f"{config['score_threshold']:g}",
         **{name: _short(value) for name, value in provenance.items() if _fits(value)},
     }

@@ -17,6 +17,7 @@ from geovehicle.engines.detectors import describe
 from geovehicle.errors import CheckpointError
 from geovehicle.model.checkpoint import locate
 from geovehicle.model.device import choose_precision
+from geovehicle.model.int8 import is_fast
 from geovehicle.model.weights import SHIPPED
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def versions() -> dict[str, str]:
 
 
 def devices() -> list[dict[str, str]]:
-    """Return the devices that a detector can run on: kind, name and automatic precision."""
+    """Return the devices that a detector can run on: kind, name and precisions that are fast."""
     found = [("cpu", f"{platform.machine()}, {torch.get_num_threads()} threads")]
     found += [
         (f"cuda:{index}", torch.cuda.get_device_name(index))
@@ -68,14 +69,19 @@ def shipped_weights() -> list[dict[str, Any]]:
 def describe_weights(weights: str | Path) -> dict[str, Any]:
     """Return what a checkpoint says about itself, with its name and size in bytes.
 
+    ``int8`` tells whether it is prepared for that.
+
     Raises
     ------
     CheckpointError
         If the weights cannot be used.
     """
     size = locate(weights).stat().st_size
-    return {"name": str(weights), "bytes": size, **asdict(describe(weights))}
+    facts = asdict(describe(weights))
+    facts["int8"] = bool(facts.pop("ranges"))
+    return {"name": str(weights), "bytes": size, **facts}
 
 
 def _precision(device: str) -> str:
-    return str(choose_precision("auto", torch.device(device))).removeprefix("torch.")
+    name = str(choose_precision("auto", torch.device(device))).removeprefix("torch.")
+    return f"int8, {name}" if device == "cpu" and is_fast() else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,20 +70,31 @@ def export(
     images = read_coco(calibration, info.gsd) if calibration is not None else []
     if calibration is not None and not images:
         raise DatasetError(f"{calibration} has no images; name another or leave out --calibrate")
+    info = replace(info, ranges={})  # they are of another int8 than the file's
     graph = to_onnx(DetectorGraph(model, info.config))
     if settings.quantize == "int8":
         source = "rendered scenes" if calibration is None else calibration.name
-        patches = _patches(images, info.gsd, settings)
+        patches = patches_of(images, info.gsd, settings)
         graph = quantised(graph, ({"image": one, "size": _size(one)} for one in patches))
         noted = {"quantized": "int8", "calibrated_on": source, **info.provenance}
-        info = type(info)(info.config, info.classes, info.gsd, info.licence, noted)
+        info = replace(info, provenance=noted)
     save_onnx(output, graph, info)
 
 
-def _patches(
+def patches_of(
     images: list[LabelledImage], gsd: float, settings: ExportSettings
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield patches of one size, (3, S, S), at the network's scale."""
+    """Yield patches to measure ranges of values on, (3, S, S), at the network's scale.
+
+    Parameters
+    ----------
+    images : list of LabelledImage
+        Of which each source has its share; without any, scenes are rendered.
+    gsd : float
+        The network's ground sampling distance, metres.
+    settings : ExportSettings
+        Of which ``patches`` and ``seed`` count here.
+    """
     rng = np.random.default_rng(settings.seed)
     sampler = BalancedSampler(images)
     for number in range(settings.patches):

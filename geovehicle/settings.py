@@ -26,7 +26,8 @@ from geovehicle.errors import SettingsError
 LossName = Literal["focal", "cross-entropy"]
 BackboneName = Literal["resnet50", "resnet50v2"]
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-PrecisionName = Literal["auto", "float32", "bfloat16"]
+FloatName = Literal["auto", "float32", "bfloat16"]
+PrecisionName = Literal["auto", "float32", "bfloat16", "int8"]
 OptimiserName = Literal["adamw", "sgd"]
 ScheduleName = Literal["cosine", "step"]
 EngineName = Literal["local", "dask"]
@@ -446,7 +447,8 @@ class DetectSettings(Ranged):
     device: DeviceName = setting("auto", "Where the detector runs.", choices=get_args(DeviceName))
     precision: PrecisionName = setting(
         "auto",
-        "Arithmetic of the detector; auto takes bfloat16 where it is fast.",
+        "Arithmetic of the detector; auto takes int8 on processors that are fast in it, if the"
+        " weights are prepared for it, or bfloat16 where that is fast.",
         choices=get_args(PrecisionName),
     )
     boxes: BoxesName = setting(
@@ -544,10 +546,10 @@ class TrainSettings(Ranged):
     device: DeviceName = setting(
         "auto", "Where the model is trained.", choices=get_args(DeviceName)
     )
-    precision: PrecisionName = setting(
+    precision: FloatName = setting(
         "auto",
         "Arithmetic of the model; auto takes bfloat16 where it is fast.",
-        choices=get_args(PrecisionName),
+        choices=get_args(FloatName),
     )
     optimiser: OptimiserName = setting(
         "adamw", "AdamW, or stochastic gradient descent.", choices=get_args(OptimiserName)

@@ -13,7 +13,7 @@ import torch
 from geovehicle.errors import DatasetError, InterruptionError
 from geovehicle.evaluation import LOWEST_SCORE, predict
 from geovehicle.files import sweep
-from geovehicle.learning.averaging import recalibrate
+from geovehicle.learning.averaging import measured_ranges, recalibrate
 from geovehicle.learning.batches import batches, share_of_batch
 from geovehicle.learning.folder import writing
 from geovehicle.learning.interruption import interruptible
@@ -232,7 +232,9 @@ class _Work:
         if self._writes:
             facts = {"iteration": self._progress.iteration}
             told = {"validation": facts | figures} if figures else {}
-            info = replace(self._info, provenance=self._info.provenance | told)
+            ranges = measured_ranges(model, self._images, self._settings)
+            provenance = self._info.provenance | told
+            info = replace(self._info, provenance=provenance, ranges=ranges)
             save_checkpoint(self._run.folder / name, model, info)
 
     def _delivered(self) -> GeneralizedRCNN:

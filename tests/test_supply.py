@@ -1,14 +1,41 @@
-"""What is told of the parts that geovehicle is made of."""
+"""What is told of the parts that geovehicle is made of, and what is made for its weights."""
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-AUDIT = runpy.run_path(str(Path(__file__).parents[1] / "supply" / "audit.py"))
+from geovehicle.model.checkpoint import load_checkpoint
+from geovehicle.model.int8 import names_of
+
+SUPPLY = Path(__file__).parents[1] / "supply"
+AUDIT = runpy.run_path(str(SUPPLY / "audit.py"))
+
+
+def test_ranges_are_written_beside_the_weights_that_they_are_of(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = runpy.run_path(str(SUPPLY / "ranges.py"))
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    image = {"id": 1, "file_name": "one.png", "width": 64, "height": 64, "gsd": 0.1}
+    labels = {"images": [image], "annotations": [], "categories": [{"id": 1, "name": "vehicle"}]}
+    (tmp_path / "train.json").write_text(json.dumps(labels))
+    model, info = load_checkpoint(weights)
+    place = tmp_path / "weights.safetensors"
+    names = script["main"].__globals__
+    monkeypatch.setitem(names, "load_checkpoint", lambda _: (model, info))
+    monkeypatch.setitem(names, "shipped_path", lambda _: place)
+    script["main"]([str(tmp_path / "train.json"), "--patches", "1"])
+    ranges = json.loads((tmp_path / "weights.ranges.json").read_text())
+    assert set(ranges) == names_of(model)
+    assert min(ranges.values()) > 0
 
 
 def package(name: str, *flaws: str) -> dict[str, Any]:

@@ -155,6 +155,7 @@ def test_networks_see_the_same_patch_and_are_compared_with_the_bare_one(
         seen.extend(patches)
         return [Detections.empty()]
 
+    detector.arithmetic = "none"  # type: ignore[attr-defined]
     contest = scripts.networks.Contest(detector, torch.device("cpu"), torch.float32)
     window = PatchWindow(0, 0, 64, 64, (0, 0, 64, 64))
     patch = Patch(np.zeros((3, 64, 64), np.uint8), np.ones((64, 64), bool), window)

@@ -71,14 +71,20 @@ def equal(first: Path, second: Path) -> bool:
 
 
 def test_training_leaves_a_checkpoint_a_state_and_a_log(
-    images: list[LabelledImage], tmp_path: Path, recipe: Recipe, quick: TrainSettings
+    images: list[LabelledImage],
+    tmp_path: Path,
+    recipe: Recipe,
+    quick: TrainSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps: list[Step] = []
+    monkeypatch.setattr(training, "measured_ranges", lambda *_: {"conv4": 2.5})
     told = replace(recipe, licence="CC0-1.0", provenance={"made": "by a test"})
     path = train(images, tmp_path / "run", told, quick, steps.append)
     info = read_info(path)
     assert (info.gsd, info.classes, info.licence) == (0.10, ("vehicle",), "CC0-1.0")
     assert info.config == recipe.config
+    assert info.ranges == {"conv4": 2.5}
     assert info.provenance["made"] == "by a test"
     assert info.provenance["vehicles"] == 1
     assert [step.iteration for step in steps] == [1, 2]

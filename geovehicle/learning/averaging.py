@@ -10,11 +10,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from geovehicle.learning.batch_norm import learning_norms
 from geovehicle.learning.batches import batches
 from geovehicle.model.device import choose_precision
+from geovehicle.model.int8 import ranges_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.data.coco import LabelledImage
@@ -55,18 +56,52 @@ def recalibrate(
     settings : TrainSettings
         Of which ``calibration`` tells the number of batches.
     """
-    device = next(model.parameters()).device
-    precision = choose_precision(settings.precision, device)
     norms = learning_norms(model.train()) if settings.calibration else []
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over all batches
-    iterations = [one % settings.iterations for one in range(settings.calibration if norms else 0)]
-    with (
-        torch.no_grad(),
-        torch.autocast(device.type, precision, enabled=precision is not torch.float32),
-    ):
-        for crops, _ in batches(images, settings, iterations):
-            samples = [crop.to(device) for crop in crops]
-            model.backbone(model.transform(samples)[0].tensors)
+    if norms:
+        with torch.no_grad(), _precise(model, settings):
+            for crops in _crops(model, images, settings):
+                model.backbone(model.transform(crops)[0].tensors)
     model.eval()
+
+
+def measured_ranges(
+    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
+) -> dict[str, float]:
+    """Return the ranges for int8, on the crops of :func:`recalibrate`.
+
+    Parameters
+    ----------
+    model : GeneralizedRCNN
+        In evaluation mode.
+    images : sequence of LabelledImage
+        The training set.
+    settings : TrainSettings
+        Of which ``calibration`` tells the number of batches; without any there are no ranges.
+
+    Returns
+    -------
+    dict of str to float
+        See :func:`geovehicle.model.int8.ranges_of`.
+    """
+    with _precise(model, settings):
+        return ranges_of(model, _crops(model, images, settings))
+
+
+def _crops(
+    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
+) -> Iterator[list[Tensor]]:
+    """Yield batches of training crops for measuring, on the model's device."""
+    device = next(model.parameters()).device
+    iterations = [one % settings.iterations for one in range(settings.calibration)]
+    for crops, _ in batches(images, settings, iterations):
+        yield [crop.to(device) for crop in crops]
+
+
+def _precise(model: GeneralizedRCNN, settings: TrainSettings) -> torch.autocast:
+    """Return a block in which a model computes in the precision of its training."""
+    device = next(model.parameters()).device
+    precision = choose_precision(settings.precision, device)
+    return torch.autocast(device.type, precision, enabled=precision is not torch.float32)

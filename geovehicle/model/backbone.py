@@ -135,6 +135,14 @@ class ResNet50(Backbone):
             ) from error
 
 
+class NormReLU(nn.BatchNorm2d):
+    """Batch norm and ReLU."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the features, normalised and at least 0."""
+        return F.relu(super().forward(features), inplace=True)
+
+
 class PreActivationUnit(nn.Module):
     """A bottleneck with batch norm and ReLU before each convolution [2]_."""
 
@@ -187,8 +195,8 @@ class ResNet50V2(Backbone):
                 self._stage(1024, 512, units=3, stride=2),
             ]
         )
-        self.bn_conv4 = nn.BatchNorm2d(CONV4_CHANNELS)
-        self.bn_conv5 = nn.BatchNorm2d(CONV5_CHANNELS)
+        self.bn_conv4 = NormReLU(CONV4_CHANNELS)
+        self.bn_conv5 = NormReLU(CONV5_CHANNELS)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -212,8 +220,7 @@ class ResNet50V2(Backbone):
             features = unit(features)
         features = self.stages[2](features)
         conv5 = self.stages[3](features)
-        conv4 = F.relu(self.bn_conv4(features), inplace=True)
-        return conv4, F.relu(self.bn_conv5(conv5), inplace=True)
+        return self.bn_conv4(features), self.bn_conv5(conv5)
 
     def load_imagenet(self, path: Path | None = None) -> None:
         """Load conv1 to conv4 from a safetensors file; conv5 starts from scratch."""

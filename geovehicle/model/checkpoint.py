@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -22,7 +23,8 @@ from torch import Tensor
 from geovehicle.errors import CheckpointError, SettingsError
 from geovehicle.files import replacing
 from geovehicle.model.build import build_detector
-from geovehicle.model.weights import SHIPPED, shipped_path
+from geovehicle.model.int8 import names_of
+from geovehicle.model.weights import SHIPPED, shipped_path, shipped_ranges
 from geovehicle.settings import DetectorConfig
 
 if TYPE_CHECKING:
@@ -62,6 +64,9 @@ class Info(Generic[Config]):
         Terms of use of the weights.
     provenance : dict
         What the weights come from: data, start, recipe, version.
+    ranges : dict of str to float
+        Of what convolutions see, for int8, see :func:`geovehicle.model.int8.ranges_of`;
+        empty where they were not measured.
     """
 
     config: Config
@@ -69,6 +74,7 @@ class Info(Generic[Config]):
     gsd: float
     licence: str
     provenance: dict[str, Any]
+    ranges: dict[str, float] = field(default_factory=dict)
 
 
 ModelInfo = Info[DetectorConfig]
@@ -110,7 +116,7 @@ def load_checkpoint(weights: str | PathLike[str]) -> tuple[GeneralizedRCNN, Mode
         not the one that was published.
     """
     path = locate(weights)
-    info = read_info(path)
+    info = _info_of(path)
     state = {key: value.float() for key, value in read_tensors(path).items()}
     if not all(tensor.isfinite().all() for tensor in state.values()):
         raise CheckpointError(f"{path} holds numbers that are not finite; fetch it again")
@@ -122,6 +128,10 @@ def load_checkpoint(weights: str | PathLike[str]) -> tuple[GeneralizedRCNN, Mode
             f"{path} does not fit its own description: {_short(error)}; fetch it again"
         ) from error
     _fill(model, state, path)
+    if info.ranges and set(info.ranges) != names_of(model):
+        raise CheckpointError(
+            f"{path} does not fit its own description: ranges of other layers; fetch it again"
+        )
     return model.eval(), info
 
 
@@ -151,8 +161,12 @@ def read_info(weights: str | PathLike[str]) -> ModelInfo:
     CheckpointError
         As :func:`load_checkpoint`.
     """
-    path = locate(weights)
-    return from_metadata(path, FORMAT, DetectorConfig)
+    return _info_of(locate(weights))
+
+
+def _info_of(path: Path) -> ModelInfo:
+    info = from_metadata(path, FORMAT, DetectorConfig)
+    return replace(info, ranges=info.ranges or shipped_ranges(path))
 
 
 def to_metadata(form: str, info: Info[Any]) -> dict[str, str]:
@@ -165,6 +179,7 @@ def to_metadata(form: str, info: Info[Any]) -> dict[str, str]:
         "gsd": repr(info.gsd),
         "licence": info.licence,
         "provenance": json.dumps(info.provenance),
+        **({"ranges": json.dumps(info.ranges)} if info.ranges else {}),
     }
 
 
@@ -223,7 +238,15 @@ def described(metadata: Mapping[str, str], configure: Callable[..., Config]) -> 
         gsd=gsd,
         licence=metadata["licence"],
         provenance=dict(json.loads(metadata["provenance"])),
+        ranges=_ranges(metadata.get("ranges", "{}")),
     )
+
+
+def _ranges(told: str) -> dict[str, float]:
+    ranges = dict(json.loads(told, parse_int=float))
+    if not all(type(largest) is float and 0 < largest < math.inf for largest in ranges.values()):
+        raise ValueError("ranges of values that are none")
+    return ranges
 
 
 def locate(weights: str | PathLike[str]) -> Path:

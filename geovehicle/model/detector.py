@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from geovehicle.detections import Detections
-from geovehicle.errors import GeoVehicleError, GeoVehicleWarning
+from geovehicle.errors import GeoVehicleError, GeoVehicleWarning, SettingsError
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint
 from geovehicle.model.device import choose_device, choose_precision, is_no_memory, keep_memory
 from geovehicle.model.fusion import for_inference
+from geovehicle.model.int8 import is_fast
 from geovehicle.model.proposals import share_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.raster.source import Patch
-    from geovehicle.settings import DetectSettings
+    from geovehicle.settings import DetectSettings, PrecisionName
 
 
 class VehicleDetector:
@@ -48,8 +49,8 @@ class VehicleDetector:
     score, nms : float
         The thresholds in force.
     arithmetic : str
-        Where and in which precision it computes, such as ``cpu bfloat16``: the last bits of
-        scores depend on it.
+        Where and in which precision it computes, such as ``cpu bfloat16``: scores depend on
+        it, if only a little.
     """
 
     def __init__(self, model: GeneralizedRCNN, info: ModelInfo, settings: DetectSettings) -> None:
@@ -58,9 +59,13 @@ class VehicleDetector:
         self.score = info.config.score_threshold if settings.score is None else settings.score
         self.nms = info.config.nms_iou if settings.nms is None else settings.nms
         self._device = choose_device(settings.device)
-        precision = choose_precision(settings.precision, self._device)
-        self.arithmetic = f"{self._device.type} {str(precision).removeprefix('torch.')}"
-        self._model = for_inference(model, self._device, precision)
+        integers = _takes_int8(settings.precision, self._device, info)
+        asked = "auto" if settings.precision == "int8" else settings.precision
+        precision = choose_precision(asked, self._device)
+        names = [*(["int8"] if integers else []), str(precision).removeprefix("torch.")]
+        self.arithmetic = f"{self._device.type} {' and '.join(names)}"
+        ranges = info.ranges if integers else None
+        self._model = for_inference(model, self._device, precision, ranges)
         # a patch fills a processor, and alone it has the same bits in every batch
         self._at_once = 1 if self._device.type == "cpu" else settings.batch
         if self._device.type == "cpu":
@@ -78,7 +83,7 @@ class VehicleDetector:
         CheckpointError
             If the weights cannot be used.
         SettingsError
-            If the device asked for is not there.
+            If the device asked for is not there, or cannot compute as asked for.
         """
         return cls(*load_checkpoint(weights), settings)
 
@@ -140,3 +145,18 @@ class VehicleDetector:
             return detections
         types = found["types"].max(dim=1)
         return replace(detections, labels=types.indices.numpy(), label_scores=types.values.numpy())
+
+
+def _takes_int8(name: PrecisionName, device: torch.device, info: ModelInfo) -> bool:
+    """Tell whether a model computes in int8: asked for, or by itself where that is fast."""
+    if name != "auto" and name != "int8":
+        return False
+    lacking = {
+        "the device is no processor": device.type != "cpu",
+        "the processor has no fast instructions for it, AVX-512 VNNI": not is_fast(),
+        "the weights tell no ranges of values": not info.ranges,
+    }
+    reason = next((why for why, holds in lacking.items() if holds), None)
+    if reason is not None and name == "int8":
+        raise SettingsError(f"int8 is not possible: {reason}; leave out --precision")
+    return reason is None

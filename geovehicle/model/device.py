@@ -12,7 +12,7 @@ import torch
 from geovehicle.errors import SettingsError
 
 if TYPE_CHECKING:
-    from geovehicle.settings import DeviceName, PrecisionName
+    from geovehicle.settings import DeviceName, FloatName
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of glibc's ``mallopt``, from its malloc.h: from how many bytes on memory at
@@ -58,8 +58,8 @@ def choose_device(name: DeviceName) -> torch.device:
     return torch.device(name)
 
 
-def choose_precision(name: PrecisionName, device: torch.device) -> torch.dtype:
-    """Return the dtype of the arithmetic; ``auto`` takes bfloat16 where it is fast.
+def choose_precision(name: FloatName, device: torch.device) -> torch.dtype:
+    """Return the dtype of floating point; ``auto`` takes bfloat16 where it is fast.
 
     That is on GPUs with bfloat16 units, and on processors with AVX-512 or AMX
     instructions for it; elsewhere bfloat16 is emulated and slower than float32.

@@ -11,6 +11,9 @@ What training needs apart, detection can do at once.  All of it is exact up to r
 - the widest maps are computed by :mod:`geovehicle.model.stripes`;
 - on processors, proposals are pooled by :mod:`geovehicle.model.pooling`.
 
+Where a processor is fast in it, most convolutions are computed in integers by
+:mod:`geovehicle.model.int8`, which rounds more than that.
+
 The batch norm at the head of a pre-activation unit stays: the shortcut needs its input.
 """
 
@@ -29,17 +32,23 @@ from torchvision.models.detection.image_list import ImageList
 
 from geovehicle.model.backbone import ResNet50V2
 from geovehicle.model.build import IMAGENET_MEAN, IMAGENET_STD, Features, Normalize
+from geovehicle.model.int8 import use_int8
 from geovehicle.model.pooling import BagRoIAlign
 from geovehicle.model.stripes import Stripes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.model.heads import DetectionHeads
 
 
 def for_inference(
-    model: GeneralizedRCNN, device: torch.device, dtype: torch.dtype
+    model: GeneralizedRCNN,
+    device: torch.device,
+    dtype: torch.dtype,
+    ranges: Mapping[str, float] | None = None,
 ) -> GeneralizedRCNN:
     """Return a copy of a detector for detection alone.
 
@@ -54,6 +63,9 @@ def for_inference(
         Where it will run.
     dtype : torch.dtype
         float32 or bfloat16.
+    ranges : mapping of str to float, optional
+        Those of :func:`geovehicle.model.int8.ranges_of`: with them the units of the backbone
+        compute in int8, on a processor.
 
     Returns
     -------
@@ -65,6 +77,8 @@ def for_inference(
     fused.transform = FusedNormalize(_first_norm(backbone), dtype)
     _fold_batch_norm(backbone)
     fused.backbone = FusedFeatures(fused.backbone)
+    if ranges is not None:
+        use_int8(fused.backbone, ranges, dtype)
     proposals, heads = fused.rpn.head, fused.roi_heads
     for part in (fused.backbone, proposals.conv, heads.box_head):
         _cast_layers(part, dtype)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from geovehicle.settings import PrecisionName
+    from geovehicle.settings import FloatName, PrecisionName
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ def open_session(path: Path, precision: PrecisionName) -> Session:
     GeoVehicleError
         If no runtime is installed.
     """
+    if precision == "int8":
+        raise SettingsError(
+            "an ONNX file computes as it was exported, see geovehicle export --quantize;"
+            " leave out --precision"
+        )
     failure: Exception | None = None
     for opened in (by_openvino, by_onnxruntime):
         try:
@@ -78,7 +83,7 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def by_openvino(path: Path, precision: PrecisionName) -> Session:
+def by_openvino(path: Path, precision: FloatName) -> Session:
     """Return the graph of a file as OpenVINO runs it, see :func:`open_session`."""
     import openvino
 
@@ -94,7 +99,7 @@ def by_openvino(path: Path, precision: PrecisionName) -> Session:
     )
 
 
-def by_onnxruntime(path: Path, precision: PrecisionName) -> Session:
+def by_onnxruntime(path: Path, precision: FloatName) -> Session:
     """Return the graph of a file as ONNX Runtime does, see :func:`open_session`."""
     import onnxruntime
 

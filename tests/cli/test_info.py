@@ -19,7 +19,10 @@ def test_versions_devices_and_weights(run):
     assert {"GDAL of rasterio", "GDAL of pyogrio", "PROJ"} <= set(told["versions"])
     assert told["devices"][0]["device"] == "cpu"
     assert f"{torch.get_num_threads()} threads" in told["devices"][0]["name"]
-    assert told["devices"][0]["precision"] in {"float32", "bfloat16"}
+    kinds = told["devices"][0]["precision"].removeprefix("int8, ")
+    assert kinds in {"float32", "bfloat16"}
+    assert all(weights["int8"] for weights in told["weights"])
+    assert "  int8: prepared" in run("info").stdout.splitlines()
     assert [weights["name"] for weights in told["weights"]] == list(SHIPPED)
 
 

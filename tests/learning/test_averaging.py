@@ -9,7 +9,7 @@ from torch import nn
 
 from geovehicle.data.sampling import TrainingCrops
 from geovehicle.learning import averaging
-from geovehicle.learning.averaging import decay, moving_average, recalibrate
+from geovehicle.learning.averaging import decay, measured_ranges, moving_average, recalibrate
 from geovehicle.model.build import build_detector
 
 if TYPE_CHECKING:
@@ -52,6 +52,32 @@ def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
     assert (taught.running_mean == 7.0).all()
     assert not (fresh.running_mean == 7.0).any()
     assert not model.training
+
+
+def test_ranges_for_int8_are_measured_on_the_run_s_own_crops(
+    tiny: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tiny.photos(tmp_path / "photo.png")
+    model = build_detector(tiny.DETECTOR).eval()
+    shown: list[torch.Tensor] = []
+
+    def recorded(seen: object, crops: Any) -> dict[str, float]:
+        assert seen is model
+        shown.extend(crop for batch in crops for crop in batch)
+        return {"conv4": 3.0}
+
+    monkeypatch.setattr(averaging, "ranges_of", recorded)
+    settings = replace(tiny.SETTINGS, calibration=2)
+    assert measured_ranges(model, images, settings) == {"conv4": 3.0}
+    crops = TrainingCrops(images, settings)
+    assert len(shown) == 4
+    assert all(torch.equal(one, crops[number][0]) for number, one in enumerate(shown))
+
+
+def test_without_calibration_there_are_no_ranges(tiny: SimpleNamespace, tmp_path: Path) -> None:
+    images = tiny.photos(tmp_path / "photo.png")
+    model = build_detector(replace(tiny.DETECTOR, backbone="resnet50v2")).eval()
+    assert measured_ranges(model, images, replace(tiny.SETTINGS, calibration=0)) == {}
 
 
 def test_recalibration_takes_the_run_s_own_crops_from_the_workers(

@@ -12,7 +12,8 @@ import torch
 from geovehicle.errors import CheckpointError, OutputError
 from geovehicle.model import checkpoint
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint, read_info, save_checkpoint
-from geovehicle.model.weights import DEFAULT, SHIPPED, ShippedWeights, shipped_path
+from geovehicle.model.int8 import names_of
+from geovehicle.model.weights import DEFAULT, SHIPPED, ShippedWeights, shipped_path, shipped_ranges
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -101,6 +102,12 @@ def test_a_pickle_is_never_opened(tmp_path: Path, model: GeneralizedRCNN) -> Non
         ({"classes": "[]"}, "damaged description"),
         ({"config": json.dumps({"oriented": "false"})}, "damaged description"),
         ({"classes": json.dumps(["car"])}, "does not fit"),
+        ({"ranges": "[1.0]"}, "damaged description"),
+        ({"ranges": json.dumps({"conv4": -1.0})}, "damaged description"),
+        ({"ranges": json.dumps({"conv4": float("nan")})}, "damaged description"),
+        ({"ranges": '{"conv4": 1' + "0" * 400 + "}"}, "damaged description"),
+        ({"ranges": json.dumps({"conv4": "1.0"})}, "damaged description"),
+        ({"ranges": json.dumps({"conv4": 1.0})}, "does not fit .* ranges of other layers"),
     ],
 )
 def test_a_lying_description_is_refused(
@@ -154,6 +161,18 @@ def test_description_survives_replaced_thresholds(
     changed = replace(info, config=replace(info.config, score_threshold=0.42))
     save_checkpoint(tmp_path / "changed.safetensors", model, changed)
     assert read_info(tmp_path / "changed.safetensors").config.score_threshold == 0.42
+
+
+def test_ranges_for_int8_are_kept(tmp_path: Path, model: GeneralizedRCNN, info: ModelInfo) -> None:
+    ranges = {name: 1.0 + number for number, name in enumerate(sorted(names_of(model)))}
+    save_checkpoint(tmp_path / "ready.safetensors", model, replace(info, ranges=ranges))
+    assert load_checkpoint(tmp_path / "ready.safetensors")[1].ranges == ranges
+
+
+def test_shipped_weights_are_prepared_for_int8(saved: Path) -> None:
+    model, info = load_checkpoint(DEFAULT)
+    assert set(info.ranges) == names_of(model)
+    assert shipped_ranges(saved) == {}
 
 
 def _with_metadata(content: bytes, change: dict[str, str]) -> bytes:

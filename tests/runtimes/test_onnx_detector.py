@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from geovehicle.raster.source import Patch
-    from geovehicle.settings import PrecisionName
+    from geovehicle.settings import FloatName
 
     Noise = Callable[[int, int], Patch]
 
@@ -106,7 +106,7 @@ def test_proposals_are_chosen_by_stripes_as_in_the_checkpoint(
     ],
 )
 def test_the_arithmetic_is_told(
-    exported: tuple[Path, Path], name: str, precision: PrecisionName, expected: str
+    exported: tuple[Path, Path], name: str, precision: FloatName, expected: str
 ) -> None:
     session = RUNTIMES[name](exported[1], precision)
     assert re.fullmatch(expected, OnnxDetector(session, describe(exported[1]), PLAIN).arithmetic)
@@ -130,6 +130,13 @@ def test_onnx_runtime_does_not_pretend_to_compute_in_bfloat16(
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(SettingsError, match="leave out --precision"):
         sessions.open_session(exported[1], "bfloat16")
+
+
+def test_a_file_computes_in_int8_only_where_it_was_exported_so(
+    exported: tuple[Path, Path],
+) -> None:
+    with pytest.raises(SettingsError, match="see geovehicle export --quantize; leave out"):
+        sessions.open_session(exported[1], "int8")
 
 
 def test_a_graph_that_fails_is_one_line(exported: tuple[Path, Path], noise: Noise) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ class ShippedWeights:
 
 DEFAULT = "vehicles-10cm"
 
+RANGES = ".ranges.json"
+"""Ends the name of the file beside weights that ``supply/ranges.py`` writes."""
+
 SHIPPED: dict[str, ShippedWeights] = {
     DEFAULT: ShippedWeights(
         "vehicles_10cm.safetensors",
@@ -27,3 +31,14 @@ SHIPPED: dict[str, ShippedWeights] = {
 def shipped_path(name: str) -> Path:
     """Return where the shipped weights of that name lie."""
     return Path(__file__).parent / SHIPPED[name].file
+
+
+def shipped_ranges(path: Path) -> dict[str, float]:
+    """Return the ranges for int8 of shipped weights in a file; empty for other files.
+
+    They lie beside the weights, of which each version stays in the history for ever.
+    """
+    if path not in map(shipped_path, SHIPPED):
+        return {}
+    ranges: dict[str, float] = json.loads(path.with_suffix(RANGES).read_text(encoding="utf-8"))
+    return ranges

@@ -84,7 +84,7 @@ DETECT = Algorithm(
             "Arithmetic",
             "--precision",
             "auto",
-            choices=("auto", "float32", "bfloat16"),
+            choices=("auto", "float32", "bfloat16", "int8"),
             advanced=True,
         ),
         Parameter(
