@@ -34,6 +34,9 @@ STREAM_LEVELS = 127
 """What it becomes where a unit reads the residual stream: conversions to signed integers have
 vector instructions in PyTorch, those to unsigned ones have none and take five times as long."""
 
+AT_ONCE = 2**20
+"""Values that become levels at a time: what lies between takes 2 MB, not as much as the map."""
+
 SMALLEST = 1e-6
 """The range of a convolution that has seen nothing but zeros."""
 
@@ -158,8 +161,13 @@ class Quantiser(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return levels, uint8, of features (N, C, H, W)."""
-        scaled = F.batch_norm(features, self.zeros, self.ones, self.scale, self.shift, eps=0.0)
-        return scaled.clamp_(0, STREAM_LEVELS).to(torch.int8).view(torch.uint8)
+        levels = torch.empty_like(features, dtype=torch.int8)
+        rows = max(1, AT_ONCE // features[0, :, 0].numel())
+        for top in range(0, features.shape[2], rows):
+            some = features[:, :, top : top + rows]
+            scaled = F.batch_norm(some, self.zeros, self.ones, self.scale, self.shift, eps=0.0)
+            levels[:, :, top : top + rows] = scaled.clamp_(0, STREAM_LEVELS)
+        return levels.view(torch.uint8)
 
 
 class IntegerConv(nn.Module):
