@@ -39,7 +39,7 @@ from geovehicle.data import synthetic, tiles
 from geovehicle.engines import dask
 from geovehicle.model import build
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
-from geovehicle.model.weights import DEFAULT, SHIPPED, ShippedWeights
+from geovehicle.model.weights import DEFAULT, RANGES, SHIPPED, ShippedWeights
 from geovehicle.runtimes import graph
 from geovehicle.settings import DEFAULT_DETECTOR, HogSvmConfig
 
@@ -118,6 +118,7 @@ ELSEWHERE = {
     "pip install": "an installation; .ci/run does it, and the extras are compared below",
     "GEOVEHICLE_KILLS=50 python -m pytest": "a test of this suite, which has a smaller number",
     "make ": "its targets; .ci/run calls them all",
+    "python supply/": "changes the shipped ranges; tests/test_supply.py has weights of its own",
     "python benchmarks/": "each has a test of its own, with small numbers; asked below",
     "python -m venv": "the environments of other programs, to compare with",
     "geodeep/bin/": "likewise",
@@ -291,6 +292,7 @@ def stand(tiny_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Simple
         torch.manual_seed(0)
         info = ModelInfo(small(FOUND_EVERYWHERE), ("vehicle",), 0.1, "CC0-1.0", {"images": 0})
         save_checkpoint(stand.weights, build.build_detector(info.config), info)
+        stand.weights.with_suffix(RANGES).write_text("{}")
         put_in(patch, stand)
         patch.chdir(files)
 

@@ -166,7 +166,12 @@ def read_info(weights: str | PathLike[str]) -> ModelInfo:
 
 def _info_of(path: Path) -> ModelInfo:
     info = from_metadata(path, FORMAT, DetectorConfig)
-    return replace(info, ranges=info.ranges or shipped_ranges(path))
+    try:
+        return replace(info, ranges=info.ranges or _ranges(shipped_ranges(path)))
+    except (OSError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"what belongs to {path} is missing or altered; install geovehicle again"
+        ) from error
 
 
 def to_metadata(form: str, info: Info[Any]) -> dict[str, str]:

@@ -13,7 +13,13 @@ from geovehicle.errors import CheckpointError, OutputError
 from geovehicle.model import checkpoint
 from geovehicle.model.checkpoint import ModelInfo, load_checkpoint, read_info, save_checkpoint
 from geovehicle.model.int8 import names_of
-from geovehicle.model.weights import DEFAULT, SHIPPED, ShippedWeights, shipped_path, shipped_ranges
+from geovehicle.model.weights import (
+    DEFAULT,
+    SHIPPED,
+    ShippedWeights,
+    shipped_path,
+    shipped_ranges,
+)
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN

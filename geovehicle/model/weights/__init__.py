@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +32,11 @@ def shipped_path(name: str) -> Path:
     return Path(__file__).parent / SHIPPED[name].file
 
 
-def shipped_ranges(path: Path) -> dict[str, float]:
-    """Return the ranges for int8 of shipped weights in a file; empty for other files.
+def shipped_ranges(path: Path) -> str:
+    """Return the ranges for int8 of shipped weights in a file, as JSON; none for other files.
 
     They lie beside the weights, of which each version stays in the history for ever.
     """
     if path not in map(shipped_path, SHIPPED):
-        return {}
-    ranges: dict[str, float] = json.loads(path.with_suffix(RANGES).read_text(encoding="utf-8"))
-    return ranges
+        return "{}"
+    return path.with_suffix(RANGES).read_text(encoding="utf-8")
