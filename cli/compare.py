@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,9 @@ def command(
     if zones_output is not None:
         check_zones(zones_output, destination.overwrites)
     own = None if zones is None else read_zones(zones)
-    changes = compare(read_vehicles(before), read_vehicles(after), settings)
+    with ThreadPoolExecutor() as pool:  # most of reading leaves other threads their turn
+        first, second = pool.map(read_vehicles, (before, after))
+    changes = compare(first, second, settings)
     counted = None if own is None else changes.by_zone(own)
     about = provenance("compare", [before, after], settings, zones=zones)
     write_layer(changes.vehicles, destination, "changes", ("id", *ADDED), about=about)
