@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Change = Callable[[bytes], bytes]
 
@@ -109,9 +109,12 @@ def changes(*kinds: st.SearchStrategy[Change]) -> st.SearchStrategy[list[Change]
     return st.lists(st.one_of(*kinds, st.just(deepen)), min_size=1, max_size=3)
 
 
-def _places(value: Any) -> Any:
-    """Yield every place of a JSON value: its container and its key."""
-    keys = range(len(value)) if isinstance(value, list) else value
-    for key in list(keys) if isinstance(value, list | dict) else ():
-        yield value, key
-        yield from _places(value[key])
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every place of a JSON value, however deep: its container and its key."""
+    waiting = [value]
+    while waiting:
+        value = waiting.pop()
+        keys = range(len(value)) if isinstance(value, list) else value
+        for key in keys if isinstance(value, list | dict) else ():
+            yield value, key
+            waiting.append(value[key])

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import runpy
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,22 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from geovehicle.detections import Detections, box_iou
-from geovehicle.footprints import boxes_of, corners_of, straight
+from geovehicle.footprints import boxes_of, straight
 
-
-def _detections(boxes: Any, scores: Any | None = None) -> Detections:
-    boxes = np.array(boxes, float).reshape(-1, 4)
-    scores = np.full(len(boxes), 0.9) if scores is None else scores
-    return Detections(boxes, np.asarray(scores), np.ones(len(boxes), int))
-
-
-def _lying(rectangles: Any, scores: Any | None = None) -> Detections:
-    """Return detections with footprints: rectangles of x, y, length, width, angle."""
-    footprints = corners_of(np.array(rectangles, float))
-    scores = np.full(len(footprints), 0.9) if scores is None else np.asarray(scores)
-    sure = np.linspace(0.6, 0.8, len(footprints))
-    labels = np.arange(len(footprints))
-    return Detections(boxes_of(footprints), scores, labels, footprints, sure)
+SOME = runpy.run_path(str(Path(__file__).with_name("some_detections.py")))
+_detections, _lying = SOME["detections"], SOME["lying"]
 
 
 @st.composite

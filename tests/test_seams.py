@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,21 +19,8 @@ from geovehicle.patches import PatchWindow, plan
 from geovehicle.seams import SeamRule, Views, _joined, merged
 from geovehicle.suppression import suppress
 
-
-def _detections(boxes: Any, scores: Any | None = None) -> Detections:
-    boxes = np.array(boxes, float).reshape(-1, 4)
-    scores = np.full(len(boxes), 0.9) if scores is None else scores
-    return Detections(boxes, np.asarray(scores), np.ones(len(boxes), int))
-
-
-def _lying(rectangles: Any, scores: Any | None = None) -> Detections:
-    """Return detections with footprints: rectangles of x, y, length, width, angle."""
-    footprints = corners_of(np.array(rectangles, float))
-    scores = np.full(len(footprints), 0.9) if scores is None else np.asarray(scores)
-    sure = np.linspace(0.6, 0.8, len(footprints))
-    labels = np.arange(len(footprints))
-    return Detections(boxes_of(footprints), scores, labels, footprints, sure)
-
+SOME = runpy.run_path(str(Path(__file__).with_name("some_detections.py")))
+_detections, _lying = SOME["detections"], SOME["lying"]
 
 OVERLAP, BAND, IOU = 40, 4, 0.3
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,23 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from geovehicle.detections import Detections, box_iou
-from geovehicle.footprints import boxes_of, corners_of, footprint_iou
+from geovehicle.footprints import footprint_iou
 from geovehicle.suppression import suppress
 
-
-def _detections(boxes: Any, scores: Any | None = None) -> Detections:
-    boxes = np.array(boxes, float).reshape(-1, 4)
-    scores = np.full(len(boxes), 0.9) if scores is None else scores
-    return Detections(boxes, np.asarray(scores), np.ones(len(boxes), int))
-
-
-def _lying(rectangles: Any, scores: Any | None = None) -> Detections:
-    """Return detections with footprints: rectangles of x, y, length, width, angle."""
-    footprints = corners_of(np.array(rectangles, float))
-    scores = np.full(len(footprints), 0.9) if scores is None else np.asarray(scores)
-    sure = np.linspace(0.6, 0.8, len(footprints))
-    labels = np.arange(len(footprints))
-    return Detections(boxes_of(footprints), scores, labels, footprints, sure)
+SOME = runpy.run_path(str(Path(__file__).with_name("some_detections.py")))
+_detections, _lying = SOME["detections"], SOME["lying"]
 
 
 @st.composite
@@ -65,7 +55,8 @@ def test_suppression_equals_the_naive_one(detections: Detections, iou: float) ->
     assert suppress(detections, iou).boxes.tolist() == expected.boxes.tolist()
 
 
-@given(turned_detections(), st.sampled_from([0.05, 0.15, 0.3, 0.7]))
+# within one another, the IoU is a ratio of whole areas: at none of these, or rounding decides
+@given(turned_detections(), st.sampled_from([0.0501, 0.1501, 0.3001, 0.7001]))
 def test_suppression_on_footprints_equals_the_naive_one(detections: Detections, iou: float) -> None:
     expected = detections.filter(np.array(_naive_suppression(detections, iou), int))
     found = suppress(detections, iou)

@@ -129,7 +129,7 @@ class _Table:
             " s.definition, c.min_x, c.min_y, c.max_x, c.max_y"
             " FROM gpkg_geometry_columns g JOIN gpkg_contents c USING (table_name)"
             " JOIN gpkg_spatial_ref_sys s ON s.srs_id = g.srs_id"
-            " WHERE table_name = ? COLLATE NOCASE",  # as GDAL finds it
+            " WHERE table_name = ?",
             (name,),
         ).fetchone()
         fields = base.execute("SELECT name, upper(type) FROM pragma_table_info(?)", (own,))
@@ -147,11 +147,12 @@ class _Table:
 def _describe(base: sqlite3.Connection, table: _Table, about: Provenance, time: str) -> None:
     base.executescript(_METADATA)
     for name in ("gpkg_metadata", "gpkg_metadata_reference"):
-        row = (name, "gpkg_metadata", EXTENSION, "read-write")
         base.execute(
-            "INSERT INTO gpkg_extensions SELECT ?1, NULL, ?2, ?3, ?4 WHERE NOT EXISTS"
-            " (SELECT 1 FROM gpkg_extensions WHERE table_name = ?1 AND extension_name = ?2)",
-            row,
+            "INSERT INTO gpkg_extensions"
+            " SELECT :table, NULL, 'gpkg_metadata', :definition, 'read-write' WHERE NOT EXISTS"
+            " (SELECT 1 FROM gpkg_extensions"
+            " WHERE table_name = :table AND extension_name = 'gpkg_metadata')",
+            {"table": name, "definition": EXTENSION},
         )
     earlier = [json.loads(text)["summary"] for _, text in _records(base, table, PROVENANCE)]
     title, abstract = about.title, about.abstract
@@ -166,10 +167,10 @@ def _describe(base: sqlite3.Connection, table: _Table, about: Provenance, time: 
     _record(base, table, (QGIS, "text/xml", told), time)
     base.execute(
         # identifiers are unique
-        "UPDATE gpkg_contents SET description = ?1, identifier = CASE WHEN EXISTS"
-        " (SELECT 1 FROM gpkg_contents WHERE identifier = ?2 AND table_name <> ?3)"
-        " THEN ?3 ELSE ?2 END WHERE table_name = ?3",
-        (abstract, title, table.name),
+        "UPDATE gpkg_contents SET description = :abstract, identifier = CASE WHEN EXISTS"
+        " (SELECT 1 FROM gpkg_contents WHERE identifier = :title AND table_name <> :table)"
+        " THEN :table ELSE :title END WHERE table_name = :table",
+        {"abstract": abstract, "title": title, "table": table.name},
     )
 
 
@@ -239,9 +240,19 @@ def _style(base: sqlite3.Connection, table: _Table, style: str, time: str) -> No
     base.execute(
         "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name,"
         " f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner,"
-        " update_time) SELECT '', '', ?1, ?2, ?3, ?4, '', NOT EXISTS (SELECT 1 FROM layer_styles"
-        " WHERE f_table_name = ?1 AND f_geometry_column = ?2 AND useAsDefault), ?5, ?6, ?7",
-        (table.name, table.geometry, style, qml(style), f"{style} of geovehicle", OWNER, time),
+        " update_time) SELECT '', '', :table, :column, :style, :qml, '',"
+        " NOT EXISTS (SELECT 1 FROM layer_styles"
+        " WHERE f_table_name = :table AND f_geometry_column = :column AND useAsDefault),"
+        " :description, :owner, :time",
+        {
+            "table": table.name,
+            "column": table.geometry,
+            "style": style,
+            "qml": qml(style),
+            "description": f"{style} of geovehicle",
+            "owner": OWNER,
+            "time": time,
+        },
     )
     _touch(base, "layer_styles", time)
 

@@ -15,7 +15,7 @@ from geovehicle.errors import GeoreferenceError, OutputError
 from geovehicle.export.frame import in_crs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import geopandas as gpd
@@ -158,11 +158,13 @@ def layer_in(path: Path, layer: str | None) -> Present | None:
     Raises
     ------
     OutputError
-        Where the file cannot be read, or the layer has no geometries.
+        Where the file cannot be read, the layer has no geometries, or one is there whose
+        name differs in upper and lower case alone.
     """
     try:
-        layers = {str(name): kind for name, kind in pyogrio.list_layers(path)}
+        layers = [str(name) for name, _ in pyogrio.list_layers(path)]
         if layer is not None and layer not in layers:
+            _refuse_namesake(path, layer, layers)
             return None
         info = pyogrio.read_info(path, layer=layer, force_feature_count=True)
         kinds = (KINDS.get(one, "") for one in info["ogr_types"])
@@ -176,6 +178,15 @@ def layer_in(path: Path, layer: str | None) -> Present | None:
     crs = None if info["crs"] is None else CRS.from_user_input(info["crs"])
     geometry = info["geometry_type"].removeprefix("2.5D ").partition(" ")[0]
     return Present(fields, crs, geometry, info["features"], last)
+
+
+def _refuse_namesake(path: Path, layer: str, layers: Iterable[str]) -> None:
+    """Make sure that no layer has the same name but for upper and lower case."""
+    for name in layers:
+        if name.encode().lower() == layer.encode().lower():  # of ASCII alone, as in SQLite
+            raise OutputError(
+                f"the layer {layer} is called {name} in {path}; give --layer {name} or another name"
+            )
 
 
 def _last(path: Path, layer: str | None) -> int:

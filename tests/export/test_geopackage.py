@@ -278,12 +278,6 @@ def test_a_name_that_xml_cannot_hold(plain):
     assert root.findtext("identifier") == "a\ufffdb"
 
 
-def test_a_layer_is_found_by_its_name_in_other_letters(plain):
-    document(plain, "Vehicles", VEHICLES, ABOUT)
-    assert styles(plain)[0][0] == "vehicles"
-    assert len(metadata(plain)) == 2
-
-
 def test_the_same_rows_at_the_same_time_make_the_same_file(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1777629600")
     contents = set()

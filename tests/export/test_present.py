@@ -8,7 +8,7 @@ import shapely
 from geovehicle.errors import OutputError
 from geovehicle.export.destinations import Destination
 from geovehicle.export.present import Present, as_multi, kinds_of, layer_in
-from geovehicle.export.writers import write
+from geovehicle.export.writers import check_target, write
 
 
 def test_geometries_get_parts_and_missing_ones_stay_missing() -> None:
@@ -58,3 +58,21 @@ def test_layers_with_heights_are_added_to(make_layer, read_layer, tmp_path, kind
     assert (there.geometry, there.rows, there.last) == (kind, 3, 3)
     write(frame, Destination(path, existing="append"))
     assert read_layer(path).geom_type.tolist() == [kind] * 6
+
+
+@pytest.mark.parametrize("existing", ["append", "overwrite"])
+def test_a_layer_in_other_letters_is_told(make_layer, tmp_path, existing) -> None:
+    path = tmp_path / "cars.gpkg"
+    write(make_layer(), path)
+    before = path.read_bytes()
+    told = r"^the layer VEHICLES is called vehicles in \S+; give --layer vehicles or another name$"
+    with pytest.raises(OutputError, match=told):
+        check_target(Destination(path, "VEHICLES", existing))
+    assert path.read_bytes() == before
+
+
+def test_letters_beyond_ascii_tell_layers_apart(make_layer, tmp_path) -> None:
+    path = tmp_path / "cars.gpkg"
+    for name in ("Äcker", "äcker"):
+        write(make_layer(), Destination(path, name, "append"))
+    assert {name for name, _ in pyogrio.list_layers(path)} >= {"Äcker", "äcker"}

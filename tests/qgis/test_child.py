@@ -88,6 +88,7 @@ def test_much_to_say_on_both_streams_blocks_nothing():
 def test_a_cancel_lets_the_process_put_things_in_order(tmp_path):
     tidy = tmp_path / "tidy"
     command = python(
+        "signal.signal(signal.SIGINT, signal.default_int_handler)",  # a shell's & has it ignored
         "try:",
         """    print('{"event": "progress"}', file=sys.stderr, flush=True)""",
         "    time.sleep(60)",

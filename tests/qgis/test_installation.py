@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from geovehicle import __version__
 from geovehicle.errors import InputError, OutputError
+from geovehicle.qgis import installation
 from geovehicle.qgis.installation import (
     CALL,
     SOURCE,
@@ -114,6 +116,21 @@ class TestInstall:
         (tmp_path / "default").write_text("a file")
         with pytest.raises(OutputError, match="cannot be made"):
             install(tmp_path)
+
+    def test_settings_that_cannot_be_read(self, tmp_path):
+        (tmp_path / "default" / "QGIS" / "QGIS3.ini").mkdir(parents=True)
+        with pytest.raises(OutputError, match=r"QGIS3\.ini cannot be read"):
+            install(tmp_path)
+
+    def test_a_plugin_that_cannot_be_removed(self, tmp_path, monkeypatch):
+        def locked(folder: Path) -> None:
+            raise PermissionError(13, "Permission denied")
+
+        install(tmp_path)
+        monkeypatch.setattr(installation, "_edit", lambda *_: None)
+        monkeypatch.setattr(installation, "shutil", SimpleNamespace(rmtree=locked))
+        with pytest.raises(OutputError, match=r"cannot be removed \(Permission denied\)"):
+            uninstall(tmp_path)
 
     def test_a_plugin_that_is_not_there(self, tmp_path):
         with pytest.raises(InputError, match="name the profile that has the plugin"):

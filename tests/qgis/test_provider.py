@@ -41,7 +41,8 @@ def environ(folder) -> dict[str, str]:
         "PYTHONPATH": str(folder / "configuration" / "profiles" / "default" / "python" / "plugins"),
         "PROJ_LIB": "/usr/share/proj",
         "OMP_NUM_THREADS": "1",
-        "GDAL_PAM_ENABLED": "NO",  # statistics beside a raster make it another for the journal
+        # an environment's python3 in front would be taken for that of QGIS
+        "PATH": f"{os.defpath}{os.pathsep}{os.environ['PATH']}",
     }
 
 
