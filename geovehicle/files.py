@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 TEMPORARY = re.compile(r"\..+\.geovehicle-[a-z0-9_]{8}")
 """Names of temporary folders: that of the target, and what tells them apart."""
 
+CONTROL = re.compile(r"[\0-\x1f\x7f-\x9f]")
+"""Characters that no terminal shows."""
+
 ASIDE = ".replaced"
 """Where older files lie in a temporary folder while their successors take their place."""
 
@@ -122,9 +125,11 @@ def check_writable(path: Path, overwrite: bool = False) -> None:
     ------
     OutputError
         Where the folder is missing or cannot be written, where ``path`` is a
-        folder, or where it exists and ``overwrite`` is false.
+        folder, or where it exists and ``overwrite`` is false; where a name has a
+        control character.
     """
     try:
+        _check_characters(path)
         folder = Path(os.path.realpath(path)).parent
         if not folder.is_dir():
             raise OutputError(f"there is no folder {folder}; create it or write elsewhere")
@@ -152,9 +157,11 @@ def check_folder_writable(path: Path, overwrite: bool = False) -> None:
     ------
     OutputError
         Where the folder around it is missing or cannot be written, where ``path`` is
-        something else than a folder, or where it exists and ``overwrite`` is false.
+        something else than a folder, or where it exists and ``overwrite`` is false;
+        where a name has a control character.
     """
     try:
+        _check_characters(path)
         if path.exists() and not path.is_dir():
             raise OutputError(f"{path} is no folder; name another")
         if path.is_dir() and not overwrite:
@@ -208,6 +215,13 @@ def sweep(folder: Path, target: str | None = None) -> None:
             continue
         if left.is_dir() and not any((left / ASIDE).glob("*")):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _check_characters(path: Path) -> None:
+    """Refuse line breaks and the like, which drivers take out of names."""
+    whole = os.path.realpath(path)
+    if CONTROL.search(whole):
+        raise OutputError(f"{whole!r} has a control character in a name; write elsewhere")
 
 
 @contextmanager

@@ -32,6 +32,9 @@ GSD_CONTRADICTION = 1.5
 """A pixel size that is given contradicts the CRS's own where the one is more than so many
 times the other: roughly known sizes do not, other units do."""
 
+FARTHEST_M = 2.1e7
+"""No two places on the earth are further apart; so neither are both ends of a pixel."""
+
 
 @dataclass(frozen=True)
 class GeoGrid:
@@ -100,7 +103,7 @@ class GeoGrid:
         if crs.type_name == "Vertical CRS":
             raise GeoreferenceError(f"the CRS of the raster ({crs.name}) tells heights; {WAY_OUT}")
         lengths = _lengths(crs, self._central_steps())
-        if not (np.isfinite(lengths).all() and (lengths > 0).all()):
+        if not ((lengths > 0) & (lengths < FARTHEST_M)).all():  # of nan, neither
             raise GeoreferenceError(f"the raster lies outside its CRS ({crs.name}); {WAY_OUT}")
         return float(lengths[0]), float(lengths[1])
 
@@ -277,13 +280,13 @@ def _steps_away(
 
 def unit_of(crs: pyproj.CRS) -> float:
     """Return the metres, or the radians, of the CRS's unit."""
-    return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
+    return float(crs.axis_info[0].unit_conversion_factor)
 
 
 def _geod(crs: pyproj.CRS) -> pyproj.Geod:
+    """Return the ellipsoid of a CRS of longitude and latitude, which always has one."""
     geod = crs.get_geod()
-    if geod is None:
-        raise GeoreferenceError(f"{crs.name} has no ellipsoid; {WAY_OUT}")
+    assert geod is not None
     return geod
 
 

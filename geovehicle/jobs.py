@@ -105,8 +105,11 @@ class Sheet:
     area : PixelArea
         Where the user looks.
     files : tuple of (str, tuple of int)
-        What the raster is made of, see :attr:`RasterioSource.files`; of each file the bytes and
-        the time of change when it was opened, nothing of GDAL's own.
+        What the raster is made of, see :attr:`RasterioSource.files`, but for GDAL's notes about
+        it; of each file the bytes and the time of change when it was opened, nothing of GDAL's
+        own.
+    reading : tuple of str
+        How its values are read, see :class:`RasterioSource`.
     doubts : tuple of Doubt
         What looks wrong.
     """
@@ -121,6 +124,7 @@ class Sheet:
     blocks: tuple[Block, ...]
     area: PixelArea
     files: tuple[tuple[str, tuple[int, ...]], ...]
+    reading: tuple[str, ...]
     doubts: tuple[Doubt, ...] = ()
 
     @property
@@ -343,6 +347,8 @@ def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Wher
         plan = search.plan()
         # what is read counts, not the core: of a part in the area on one sheet, that holds the
         # whole on another, which stands for it
+        # where GIS software keeps statistics; what else it says is in the grid and the reading
+        notes = f"{raster.uri}.aux.xml"
         blocks = tuple(
             block
             for block in plan.blocks
@@ -359,7 +365,8 @@ def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Wher
             plan,
             blocks,
             area,
-            tuple((file, _state(file)) for file in source.files),
+            tuple((file, _state(file)) for file in source.files if file != notes),
+            source.reading,
             doubts_about(source, windows, chosen=settings.bands is not None),
         )
 
@@ -393,6 +400,7 @@ def _identity(sheet: Sheet) -> dict[str, Any]:
         "size": [sheet.grid.width, sheet.grid.height],
         "transform": list(sheet.grid.transform[:6]),
         "crs": sheet.grid.crs.to_wkt() if sheet.grid.crs else None,
+        "reading": list(sheet.reading),
         "stretch": asdict(sheet.raster.stretch) if sheet.raster.stretch else None,
         "blocks": [block.index for block in sheet.blocks],
         "area": sheet.area.fingerprint,

@@ -208,6 +208,16 @@ def test_a_name_that_is_too_long_is_an_output_error(tmp_path):
         check_writable(tmp_path / ("x" * 300 + ".gpkg"))
 
 
+@pytest.mark.parametrize("check", [check_writable, check_folder_writable])
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\rb", "a\x85b", "a\x7fb"])
+def test_a_control_character_in_a_name_is_an_output_error(tmp_path, check, name):
+    (tmp_path / name).mkdir()
+    for path in (tmp_path / name, tmp_path / name / "cars.gpkg"):
+        with pytest.raises(OutputError, match=r"a\\\w+b\S* has a control character") as caught:
+            check(path, overwrite=True)
+        assert str(caught.value).isprintable()
+
+
 def fill(target: Path, failure: BaseException | None = None):
     with replacing_folder(target) as folder:
         (folder / "sub").mkdir()

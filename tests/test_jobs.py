@@ -312,6 +312,28 @@ class TestFingerprint:
         after = prepare(rasters, "vehicles-10cm", settings, read_whereabouts(area, None))
         assert after.fingerprint() != before
 
+    @pytest.mark.parametrize(
+        ("notes", "same"),
+        [
+            ('<Metadata><MDI key="STATISTICS_MEAN">90</MDI></Metadata>', True),
+            ("<NoDataValue>90</NoDataValue>", False),
+            ("<ColorInterp>Alpha</ColorInterp>", False),
+            ("</PAMRasterBand><SRS>EPSG:32631</SRS><PAMRasterBand>", False),
+        ],
+    )
+    def test_so_do_notes_beside_a_raster_but_not_statistics(
+        self, make_raster: Any, planted: Any, notes: str, same: bool
+    ) -> None:
+        path = make_raster()
+        before = planted.prepared([path], planted.RedFinder())
+        beside = path.with_name(f"{path.name}.aux.xml")
+        band = f'<PAMRasterBand band="1">{notes}</PAMRasterBand>'
+        beside.write_text(f"<PAMDataset>{band}</PAMDataset>")
+        after = planted.prepared([path], planted.RedFinder())
+        assert (after.fingerprint() == before.fingerprint()) is same
+        beside.unlink()
+        after.check_unchanged()
+
     @pytest.mark.parametrize("depth", [1, 2])
     def test_so_does_a_source_of_a_mosaic(
         self, make_raster: Any, planted: Any, tmp_path: Path, depth: int

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geovehicle.detections import Detections
-    from geovehicle.raster.source import RasterSource
+    from geovehicle.raster.rasterio_source import RasterioSource
     from geovehicle.settings import BoxesName
 
 SUPERSAMPLING = 3
@@ -44,7 +44,7 @@ MUTED = (160, 170, 180)
 
 
 def draw_preview(
-    source: RasterSource,
+    source: RasterioSource,
     detections: Detections,
     path: Path,
     longest: int = 2048,
@@ -57,7 +57,7 @@ def draw_preview(
 
     Parameters
     ----------
-    source : RasterSource
+    source : RasterioSource
         The raster.
     detections : Detections
         What was found in it, in scene pixels.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -116,6 +117,9 @@ class RasterioSource:
         The bands read, from 1: red, green, blue, or one grey or palette band.
     names : tuple of str
         What the file says that these are.
+    reading : tuple of str
+        What decides which values are valid and which colours they are, be it in the file or in
+        GDAL's notes beside it.
     metadata : str
         The XMP packet of the camera or of other software; empty without.
     model_gsd : float
@@ -146,6 +150,9 @@ class RasterioSource:
             self._palette = palette_of(dataset, name, self.bands)
             self._levels = None if self._palette is not None else levels_of(dataset, self.bands)
             self._flags = dataset.mask_flag_enums[self.bands[0] - 1]
+            of_all = dataset.nodatavals
+            nodata = [of_all[band - 1] for band in self.bands]
+            self.reading = _reading(self.bands, nodata, self._flags, self._palette, self._levels)
             self.native_grid = _native_grid(dataset, source_gsd)
             gcps, rpcs = dataset.gcps[0], dataset.rpcs
             self.names = names_of(dataset, self.bands)
@@ -198,7 +205,10 @@ class RasterioSource:
         RasterError
             If a VRT among a VRT's sources cannot be opened, or a source's tiles fill the memory.
         """
-        return () if is_remote(self._dataset.name) else tuple(_files_of(self._dataset, {}))
+        if is_remote(self._dataset.name):
+            return ()
+        with calling_gdal(self.name, "cannot be read", self._damaged):
+            return tuple(_files_of(self._dataset, {}))
 
     def read(self, window: PatchWindow) -> Patch:
         """Read the pixels of a window that lies inside the scene.
@@ -389,6 +399,14 @@ def _native_gsd(grid: GeoGrid, gcps: bool, rpcs: bool) -> tuple[float, float]:
         kind = "ground control points" if gcps else "RPCs"
         raise GeoreferenceError(f"the raster has only {kind}; rectify it with gdalwarp first")
     return grid.ground_sampling_distance()
+
+
+def _reading(*what: Any) -> tuple[str, ...]:
+    """Return numbers, flags and tables as short texts, equal where they are."""
+    return tuple(
+        sha256(one.tobytes()).hexdigest() if isinstance(one, np.ndarray) else str(one)
+        for one in what
+    )
 
 
 def _square(gsd: float) -> int:

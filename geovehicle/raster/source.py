@@ -58,9 +58,6 @@ class RasterSource(Protocol):
     def read(self, window: PatchWindow) -> Patch:
         """Read the pixels of a window that lies inside the scene."""
 
-    def overview(self, longest: int) -> Patch:
-        """Read the whole scene, decimated to ``longest`` pixels on its longer side."""
-
 
 @dataclass(frozen=True)
 class Stretch:
