@@ -26,11 +26,10 @@ import numpy as np
 
 from geovehicle.detections import Detections
 from geovehicle.engines.scene import Search
-from geovehicle.files import replacing
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.settings import SEAM_BAND_M, DetectSettings
 
-from processes import peak_mb
+from processes import keep, peak_mb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -210,9 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     rows = [apart(count) for count in options.vehicles or SIZES]
     print(table(rows))
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    keep(rows, options.output)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,11 +24,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geovehicle.files import replacing
 from geovehicle.model.weights import DEFAULT
 
 from merge import merged, planted, scene
-from processes import detect, measured
+from processes import detect, keep, measured
 from rasters import photo_raster
 
 if TYPE_CHECKING:
@@ -186,13 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(search_table(searched, options.side), end="\n\n")
     if joined:
         print(merge_table(joined))
-    if options.output:
-        figures = {
-            "searches": [asdict(row) for row in searched],
-            "merges": [asdict(row) for row in joined],
-        }
-        with replacing(options.output) as path:
-            path.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    keep({"searches": searched, "merges": joined}, options.output)
 
 
 if __name__ == "__main__":

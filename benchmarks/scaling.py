@@ -13,16 +13,14 @@ same and the raster grows::
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geovehicle.files import replacing
 from geovehicle.model.weights import DEFAULT
 
-from processes import detect
+from processes import detect, keep
 from rasters import photo_raster, sparse_mosaic
 
 if TYPE_CHECKING:
@@ -126,9 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(measured(options, side, workers))
         print(f"{side:,} pixels a side: {rows[-1].process_seconds:.0f} s", file=sys.stderr)
     print(table(rows))
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    keep(rows, options.output)
 
 
 if __name__ == "__main__":

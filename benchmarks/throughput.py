@@ -13,7 +13,6 @@ torchvision's networks see one of the patches that the detector saw::
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 import time
@@ -40,7 +39,7 @@ from geovehicle.raster.source import Patch
 from geovehicle.settings import DetectSettings
 
 from networks import OURS, Contest
-from processes import detect
+from processes import detect, keep
 from rasters import photo_raster
 
 if TYPE_CHECKING:
@@ -264,9 +263,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     figures = measured(options)
     print(tables(figures))
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    keep(figures, options.output)
 
 
 if __name__ == "__main__":

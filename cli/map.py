@@ -52,13 +52,15 @@ def command(
     names = tuple(named(one) for one in (cars, ortho) if one)
     title = settings.title or f"Vehicles in {names[-1]}"
     caption = Caption(title, names, settings.attribution or "")
-    write_map(output, vehicles, caption, basemap, overwrite)
+    outside = write_map(output, vehicles, caption, basemap, overwrite)
     size = output.stat().st_size
     summary = {
         "vehicles": len(vehicles),
+        "outside": outside,
         "pixels": list(basemap.image.size) if basemap else None,
         "bytes": size,
         "output": str(output),
     }
-    line = f"{number_of(len(vehicles))}, {size / 1e6:.1f} MB → {output.name}"
+    some = f", {outside:,} of them outside of the orthophoto" if outside else ""
+    line = f"{number_of(len(vehicles))}{some}, {size / 1e6:.1f} MB → {output.name}"
     tell(summary, line, as_json)

@@ -103,7 +103,8 @@ def _in_metres(
         placed = truth.to_crs(local), predictions.to_crs(local)
     except (CRSError, ProjError, RuntimeError, ValueError) as error:
         raise GeoreferenceError(
-            f"{filled.crs.name} cannot be projected to metres; reproject the layers in your GIS"
+            f"layers in {truth.crs.name} and {predictions.crs.name} cannot be projected to metres"
+            " together; reproject them in your GIS"
         ) from error
     if not all(np.isfinite(shapely.get_coordinates(frame.geometry)).all() for frame in placed):
         raise GeoreferenceError(

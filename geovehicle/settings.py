@@ -285,14 +285,22 @@ class DetectorConfig:
         for name in ("prior", "rpn_nms_iou", "score_threshold", "nms_iou"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it is 1 at most")
+        self._check_proposals()
+        if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
+            raise SettingsError(
+                f"types are {self.types}; an oriented head tells {', '.join(VEHICLE_TYPES)} or none"
+            )
+
+    def _check_proposals(self) -> None:
+        if self.rpn_negative_iou > self.rpn_positive_iou:
+            raise SettingsError(
+                f"rpn_negative_iou is {self.rpn_negative_iou}, which is above rpn_positive_iou,"
+                f" {self.rpn_positive_iou}"
+            )
         if self.rpn_top_n * self.roi_size**2 * self.feature_channels > LARGEST_POOLED:
             raise SettingsError(
                 f"{self.rpn_top_n} proposals of {self.roi_size} x {self.roi_size} cells with"
                 f" {self.feature_channels} channels are too much"
-            )
-        if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
-            raise SettingsError(
-                f"types are {self.types}; an oriented head tells {', '.join(VEHICLE_TYPES)} or none"
             )
 
 

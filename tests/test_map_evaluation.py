@@ -12,7 +12,8 @@ from geovehicle.map_evaluation import evaluate_layers
 from geovehicle.matching import Rates
 from geovehicle.metrics import Confusion, Found
 
-RD = "EPSG:28992"
+RD, LON_LAT, SITE = "EPSG:28992", "EPSG:4326", 'LOCAL_CS["site",UNIT["metre",1]]'
+BEYOND = shapely.box(5, 91, 6, 92)
 WEST, SOUTH = 130_000.0, 455_000.0
 
 
@@ -114,6 +115,8 @@ def test_empty_layers() -> None:
     ("truth", "predictions", "error", "message"),
     [
         (layer(car(0)), layer(car(0), crs=None), GeoreferenceError, "one of the layers has a CRS"),
+        (layer(car(0)), layer(car(0), crs=SITE), GeoreferenceError, "New and site cannot be proj"),
+        (layer(car(0)), layer(BEYOND, crs=LON_LAT), GeoreferenceError, "WGS 84 does not reach Ame"),
         (layer(car(0)), layer(car(0), score=["good"]), DatasetError, "score is not numeric"),
         (layer(car(0)), layer(car(0), score=[np.nan]), DatasetError, "no number"),
         (layer(car(0), ignore=["yes"]), layer(car(0)), DatasetError, "ignore is not numeric"),

@@ -134,3 +134,9 @@ def test_the_range_contains_the_models_own_distance(limits: tuple[float, float])
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
         PAPER.detector.focal_gamma = 0.0  # type: ignore[misc]
+
+
+def test_an_anchor_is_not_both_vehicle_and_background() -> None:
+    DetectorConfig(rpn_negative_iou=0.4, rpn_positive_iou=0.4)
+    with pytest.raises(SettingsError, match=r"rpn_negative_iou is 0\.5, which is above"):
+        DetectorConfig(rpn_negative_iou=0.5, rpn_positive_iou=0.4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ LARGEST = 1_000_000_000
 """Pixels; a picture of more is refused, for a small file may claim to be one.  DOTA's have
 up to 400 million."""
 
-_LIMIT = threading.Lock()
-"""Held while Pillow's own limit is lifted."""
+_ALONE = threading.Lock()
+"""Held while Pillow's limit and the filters of warnings, which are the process's, are others."""
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -115,7 +116,7 @@ def _rank(path: Path) -> int:
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with _unlimited(path) as image:
+        with _pillow(), Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise DatasetError(
                     f"{path} has {image.width * image.height // 10**6} megapixels; cut it into "
@@ -129,11 +130,16 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DatasetError(f"{path} cannot be read as an image: {reason}") from error
 
 
-def _unlimited(path: Path) -> Image.Image:
-    """Open a picture without Pillow's limit, which large aerial images exceed."""
-    with _LIMIT:
+@contextmanager
+def _pillow() -> Iterator[None]:
+    """Lift Pillow's limit, which large aerial images exceed, and have it warn of nothing.
+
+    It warns of odd tags and palettes; what makes a picture unreadable, it raises.
+    """
+    with _ALONE, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=FORMATS)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit

@@ -35,6 +35,7 @@ from geovehicle.data.scenery.streets import (
     street_plan,
 )
 from geovehicle.errors import OutputError, SettingsError
+from geovehicle.export.formats import FORMATS, GEOPACKAGE
 from geovehicle.files import check_writable, replacing
 
 if TYPE_CHECKING:
@@ -275,7 +276,8 @@ def _write_truth(path: Path, scene: Scene) -> None:
         field_data=[np.array(scene.types, dtype=object)],
         fields=["type"],
         layer=LAYER,
-        driver="GPKG",
+        driver=GEOPACKAGE,
         geometry_type="Polygon",
         crs=CRS,
+        **FORMATS[".gpkg"].options,
     )

@@ -131,7 +131,7 @@ class Database:
         Raises
         ------
         OutputError
-            If it has no geometries.
+            If it has no geometries, or their CRS is not understood.
         """
         columns = self.columns()
         if not columns:
@@ -147,7 +147,14 @@ class Database:
         rows, last = self.run("SELECT count(*), 0 FROM {table}")[0]
         if fields.get(ID) == "integer":
             last = self.run("SELECT coalesce(max(id), 0) FROM {table}")[0][0]
-        return Present(fields, _crs(code, text), OGR_TYPES.get(kind, "Unknown"), rows, last, filled)
+        try:
+            crs = _crs(code, text or "")
+        except CRSError as error:
+            raise OutputError(
+                f"the CRS {code} of the table {self.table} in {self.shown} is not understood;"
+                " name another"
+            ) from error
+        return Present(fields, crs, OGR_TYPES.get(kind, "Unknown"), rows, last, filled)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 from jinja2 import Environment, StrictUndefined
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -109,7 +110,7 @@ def write_map(
     caption: Caption,
     basemap: Basemap | None = None,
     overwrite: bool = False,
-) -> None:
+) -> int:
     """Write a page that shows vehicles.
 
     Parameters
@@ -126,6 +127,11 @@ def write_map(
     overwrite : bool
         Whether an existing file may be replaced, once the new one is complete.
 
+    Returns
+    -------
+    int
+        How many vehicles lie outside of the orthophoto, on the plain ground around it.
+
     Raises
     ------
     InputError
@@ -136,22 +142,35 @@ def write_map(
         Where :func:`check_map` raises it, or where writing fails.
     """
     check_map(path, overwrite)
-    page = _page(vehicles, caption, basemap)
-    with replacing(path) as new:
-        new.write_text(page, encoding="utf-8", errors="replace")
-
-
-def _page(vehicles: gpd.GeoDataFrame, caption: Caption, basemap: Basemap | None) -> str:
     if len(vehicles) > MOST_VEHICLES:
         raise InputError(
             f"{len(vehicles):,} vehicles are more than a browser shows, {MOST_VEHICLES:,};"
             " choose some with geovehicle filter"
         )
-    if basemap is None:
-        plane = Plane.of_layer(vehicles)
-    else:
+    outside = 0
+    if basemap is not None:
         vehicles = in_plane(vehicles, _crs_of(basemap))
-        plane = Plane.of_grid(basemap.grid)
+        outside = _outside(vehicles, basemap)
+    page = _page(vehicles, caption, basemap)
+    with replacing(path) as new:
+        new.write_text(page, encoding="utf-8", errors="replace")
+    return outside
+
+
+def _outside(vehicles: gpd.GeoDataFrame, basemap: Basemap) -> int:
+    """Return how many vehicles lie outside of the orthophoto, and refuse if all do."""
+    grid = basemap.grid
+    (ground,) = grid.polygons([[0, 0, grid.width, grid.height]])
+    outside = int((~shapely.intersects(vehicles.geometry.to_numpy(), ground)).sum())
+    if outside and outside == len(vehicles):
+        raise InputError(
+            f"no vehicle lies on {basemap.name}; give the orthophoto that they were found in"
+        )
+    return outside
+
+
+def _page(vehicles: gpd.GeoDataFrame, caption: Caption, basemap: Basemap | None) -> str:
+    plane = Plane.of_grid(basemap.grid) if basemap else Plane.of_layer(vehicles)
     rings = rings_of(vehicles.geometry.to_numpy(), plane)
     frame = _frame(rings, plane, basemap)
     fields = [one for one in FIELDS if one["name"] in vehicles]
@@ -183,18 +202,13 @@ def _crs_of(basemap: Basemap) -> CRS | None:
 
 def _frame(rings: Rings, plane: Plane, basemap: Basemap | None) -> Frame:
     """Return what is shown at first: the orthophoto, or the vehicles and a bit around."""
-    x1, y1, x2, y2 = rings.bounds
     if basemap is None:
+        x1, y1, x2, y2 = rings.bounds
         more = max(MARGIN_M, MARGIN * max(x2 - x1, y2 - y1))
         return Frame(x1 - more, y1 - more, x2 + more, y2 + more)
     a, _, c, _, e, f = basemap.grid.transform[:6]
     corners = np.array([[c, f], [c + a * basemap.grid.width, f + e * basemap.grid.height]])
     (left, top), (right, bottom) = plane.place(corners).tolist()
-    apart = x2 < left or x1 > right or y2 < bottom or y1 > top
-    if apart and len(rings.points):
-        raise InputError(
-            f"no vehicle lies on {basemap.name}; give the orthophoto that they were found in"
-        )
     return Frame(left, bottom, right, top)
 
 

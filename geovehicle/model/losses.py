@@ -67,9 +67,10 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float) -> Tensor:
 def _focus(entropy: Tensor, gamma: float) -> Tensor:
     """Weigh each cross-entropy -log(p) by (1 - p)^gamma and average.
 
-    ``1 - p`` is taken as ``-expm1(-entropy)``: it keeps its digits for easy
-    examples, and the power is applied to a value above zero, so that its gradient
-    is finite for every gamma.
+    ``1 - p`` is taken as ``-expm1(-entropy)``, which has as many digits as the
+    entropy: that of a softmax in float32 has none left below 1e-7.  The power is
+    applied to a value above zero, so that its gradient is finite for every gamma
+    from 0 on.
     """
     if not entropy.numel():
         return entropy.sum()

@@ -148,5 +148,6 @@ def test_what_cannot_be_compared_is_told(cars, zones) -> None:
         compare(vehicles, cars(at(0), crs=None))
     far = vehicles.set_geometry([shapely.box(170, -80, 170.1, -79.9)], crs=4326)
     disc = cars([[0, 0]], crs="+proj=ortho +lat_0=52 +lon_0=10 +type=crs")
-    with pytest.raises(GeoreferenceError, match="lie on the same ground"):
-        compare(disc, far)
+    for layers in ((disc, far), (vehicles, cars(at(0), crs='LOCAL_CS["site",UNIT["metre",1]]'))):
+        with pytest.raises(GeoreferenceError, match="lie on the same ground"):
+            compare(*layers)

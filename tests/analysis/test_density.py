@@ -84,6 +84,11 @@ def test_degrees_go_into_utm_and_feet_stay(cars) -> None:
     assert feet.per_ha == pytest.approx([4.0], rel=1e-4)
 
 
+def test_where_no_utm_zone_is_it_is_told(cars) -> None:
+    with pytest.raises(GeoreferenceError, match="has no UTM zone there; project the vehicles"):
+        grid_density(cars([[0, 1000]], crs="EPSG:4326"))
+
+
 def test_cells_begin_at_multiples_of_their_size(cars) -> None:
     one = grid_density(cars([[EAST + 60, NORTH + 60]])).layout
     other = grid_density(cars([[EAST + 60, NORTH + 60], [EAST - 60, NORTH + 130]])).layout

@@ -87,6 +87,6 @@ def test_layers_of_which_one_has_no_crs_cannot_be_laid_upon_each_other(cars) -> 
 
 def test_layers_of_different_ground_are_told_in_one_line(cars) -> None:
     far = gpd.GeoDataFrame(geometry=[shapely.Point(170, -80)], crs=4326)
-    disc = gpd.GeoSeries(crs="+proj=ortho +lat_0=52 +lon_0=10 +type=crs").crs
-    with pytest.raises(GeoreferenceError, match="see whether the layers lie on the same ground"):
-        centres(far, disc)
+    for crs in ("+proj=ortho +lat_0=52 +lon_0=10 +type=crs", 'LOCAL_CS["site",UNIT["metre",1]]'):
+        with pytest.raises(GeoreferenceError, match="see whether the layers lie on the same gro"):
+            centres(far, gpd.GeoSeries(crs=crs).crs)

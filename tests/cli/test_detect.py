@@ -16,6 +16,7 @@ from PIL import Image
 from geovehicle import __version__
 from geovehicle.detections import Detections
 from geovehicle.footprints import boxes_of, corners_of
+from geovehicle.journal import open_journal
 
 SCRIPT = Path(sys.executable).with_name("geovehicle")
 
@@ -75,6 +76,14 @@ class TestWhatItWrites:
             r" [\d.]+ s, [\de.-]+ MPix/s\n",
             result.stdout,
         )
+
+    def test_an_interrupted_run_of_another_job_is_told(self, detect, make_raster, tmp_path):
+        output = tmp_path / "cars.gpkg"
+        with open_journal(output, {"another": "job"}) as journal:
+            journal.add((0, 0), b"found")
+        result = detect(make_raster(), "-o", output)
+        assert result.exit_code == 0
+        assert result.stderr == "the interrupted run here was another job; starting afresh\n"
 
     def test_several_rasters_are_one_layer(self, detect, make_raster, tmp_path):
         rasters = make_raster("a.tif"), make_raster("b.tif", origin=(131_000, 455_000))

@@ -40,10 +40,21 @@ def test_the_summary_as_json(run, cars, make_raster, tmp_path) -> None:
     ortho = make_raster("ortho.tif", width=600, height=300)
     result = run("map", cars, "--ortho", ortho, "-o", output, "--pixels", 256, "--json")
     told = json.loads(result.stdout)
-    assert told["vehicles"] == 2
+    assert (told["vehicles"], told["outside"]) == (2, 0)
     assert told["pixels"] == [256, 128]
     assert told["bytes"] == output.stat().st_size
     assert told["output"] == str(output)
+
+
+def test_vehicles_outside_of_the_orthophoto_are_told(run, cars, make_raster, tmp_path) -> None:
+    output = tmp_path / "map.html"
+    ortho = make_raster("ortho.tif", width=40, height=60)  # 4 m by 6 m
+    result = run("map", cars, "--ortho", ortho, "-o", output)
+    assert "2 vehicles, 1 of them outside of the orthophoto, " in result.stdout
+    told = json.loads(
+        run("map", cars, "--ortho", ortho, "-o", output, "--overwrite", "--json").stdout
+    )
+    assert (told["vehicles"], told["outside"]) == (2, 1)
 
 
 def test_without_an_orthophoto(run, cars, tmp_path) -> None:

@@ -228,6 +228,9 @@ def test_hog_svm_is_no_network(train, tmp_path, monkeypatch):
     options = "--model", "hog-svm", "--licence", "CC0-1.0", "--crop", 256
     assert train("-o", tmp_path / "run", *options).exit_code == 0
     assert calls == [(2, 256, "CC0-1.0")]
+    (tmp_path / "model.safetensors").touch()
+    assert train("-o", tmp_path, *options).exit_code == 4  # nor are existing weights replaced
+    assert len(calls) == 1
     result = train("-o", tmp_path / "run", "--model", "hog-svm", "--backbone", "resnet50")
     assert result.exit_code == 2
     assert "hog-svm is no network; leave out --backbone" in result.stderr

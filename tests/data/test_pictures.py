@@ -81,6 +81,32 @@ def test_a_turned_photo_is_seen(tmp_path: Path, orientation: int | None, upright
             check_upright(tmp_path / "a.jpg")
 
 
+def test_odd_tags_are_no_matter(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.new("RGB", (6, 4), (250, 10, 20)).save(path, dpi=(72, 72))
+    resolution, offset = struct.pack("<HHI", 282, 5, 1), b"\xff\xff\xff\x0f"  # beyond the end
+    before, after = path.read_bytes().split(resolution)
+    path.write_bytes(before + resolution + offset + after[4:])
+    check_upright(path)
+    assert image_size(path) == (6, 4)
+    assert read_rgb(path)[0, 0].tolist() == [250, 10, 20]
+
+
+def test_a_cut_off_table_of_tags_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"II*\0\x08\0\0\0")
+    for function in (image_size, read_rgb, check_upright):
+        with pytest.raises(DatasetError, match="cannot be read as an image"):
+            function(path)
+
+
+def test_a_palette_may_have_transparent_colours(tmp_path: Path) -> None:
+    picture = Image.new("P", (6, 4))
+    picture.putpalette([250, 10, 20, 9, 9, 9])
+    picture.save(tmp_path / "a.png", transparency=bytes([99, 128]))
+    assert read_rgb(tmp_path / "a.png")[0, 0].tolist() == [250, 10, 20]
+
+
 def claim(path: Path, width: int, height: int) -> None:
     """Write a PNG whose header claims a size that its pixels have not."""
     Image.new("L", (1, 1)).save(path)

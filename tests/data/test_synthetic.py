@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +9,8 @@ import pyogrio
 import pytest
 import rasterio
 import shapely
+from pyogrio.errors import DataSourceError
+from rasterio.errors import RasterioError
 
 from geovehicle.data import synthetic
 from geovehicle.data.scenery.fleet import LENGTHS_M, WIDTHS_M
@@ -154,17 +158,25 @@ def test_example_truth_lies_on_the_vehicles_of_the_raster(example: tuple[Path, P
         np.testing.assert_allclose(pixels, corners[::-1], atol=1e-4)
 
 
+def test_example_truth_is_of_the_version_that_old_software_reads(
+    example: tuple[Path, Path],
+) -> None:
+    with closing(sqlite3.connect(example[1])) as base:
+        assert base.execute("PRAGMA user_version").fetchone() == (10200,)
+
+
 def test_example_leaves_nothing_else_behind(example: tuple[Path, Path]) -> None:
     assert sorted(path.name for path in example[0].parent.iterdir()) == ["photo.tif", "truth.gpkg"]
 
 
+@pytest.mark.parametrize("error", [OSError, RasterioError, DataSourceError])
 @pytest.mark.parametrize("step", ["_write_raster", "_write_truth"])
 def test_failure_leaves_the_old_files(
-    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(path: Path, scene: Scene) -> None:
         path.write_bytes(b"half")
-        raise OSError("no space left on device")
+        raise error("no space left on device")
 
     monkeypatch.setattr(synthetic, step, fail)
     paths = tmp_path / "photo.tif", tmp_path / "truth.gpkg"

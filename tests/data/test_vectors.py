@@ -280,6 +280,13 @@ def test_a_damaged_orthophoto_is_told_of(ortho: Path) -> None:
     assert problem.where == str(broken)
 
 
+def test_a_damaged_tile_is_told_of(ortho: Path) -> None:
+    vehicles(ortho).to_file(ortho.with_suffix(".gpkg"))
+    ortho.write_bytes(ortho.read_bytes()[:-500])
+    _, (problem, *_) = read(ortho.parent)
+    assert problem.where.startswith(f"{ortho}, tile at ")
+
+
 def test_a_mosaic_stands_for_its_parts(ortho: Path, make_raster: MakeRaster) -> None:
     make_raster("other.tif")
     place = "<SRS>EPSG:28992</SRS><GeoTransform>130000, 0.1, 0, 455000, 0, -0.1</GeoTransform>"

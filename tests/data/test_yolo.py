@@ -190,6 +190,10 @@ def test_missing_images_are_told_of(source: Path) -> None:
 def test_two_images_of_one_name_get_two(source: Path) -> None:
     add(source, "val", "a", "0 0.5 0.5 0.1 0.1\n")
     assert [one.name for one in read(source)[0]] == ["a", "b", "val_a", "c"]
+    Image.new("RGB", SIZE).save(source / "images" / "val" / "a.bmp")  # it would be val_a as well
+    records, problems = read(source)
+    assert [one.name for one in records] == ["a", "b", "val_a", "c"]
+    assert problems[0].what == "another image has this name; it is left out"
 
 
 def test_copies_of_one_image_share_its_scene(source: Path) -> None:

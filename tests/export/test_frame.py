@@ -262,6 +262,13 @@ def test_with_and_without_crs_do_not_mix(order):
         concatenate([frames[place] for place in order])
 
 
+def test_the_ground_of_a_building_site_is_no_other():
+    frame = to_frame(found(0.9), grid(), "s", CLASSES)
+    site = frame.set_crs('LOCAL_CS["site",UNIT["metre",1]]', allow_override=True)
+    with pytest.raises(GeoreferenceError, match="site cannot be reprojected to Amersfoort"):
+        concatenate([frame, site])
+
+
 def test_all_without_crs_stay_so():
     frame = to_frame(found(0.9), grid(None), "s", CLASSES)
     assert concatenate([frame, frame]).crs is None

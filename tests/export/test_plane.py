@@ -105,6 +105,7 @@ def test_vehicles_go_into_the_crs_of_the_orthophoto_and_turn_with_it():
         (None, 25832, "the layer has no CRS"),
         (25832, None, "the orthophoto has no CRS"),
         (4326, 3857, "cannot be laid on WGS 84 / Pseudo-Mercator"),
+        (4326, 'LOCAL_CS["site",UNIT["metre",1]]', "cannot be laid on site"),
     ],
 )
 def test_vehicles_that_cannot_be_placed(crs, target, message):

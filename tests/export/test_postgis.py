@@ -153,6 +153,22 @@ def test_rows_of_another_crs_are_reprojected_and_turned(database, rows, make_lay
         write(make_layer(1, None), Destination(database, existing="append"))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_crs_of_the_database_alone_goes_by_its_text(database, rows, make_layer, known):
+    text = make_layer().crs.to_wkt("WKT1_GDAL") if known else ""
+    rows(f"INSERT INTO spatial_ref_sys VALUES (990001, 'city', 7, '{text}', '')")  # noqa: S608
+    write(make_layer(1), database)
+    rows("SELECT UpdateGeometrySRID('vehicles', 'geom', 990001)")
+    more = Destination(database, existing="append")
+    if known:
+        write(make_layer(1).to_crs(32632), more)
+        assert rows("SELECT DISTINCT ST_SRID(geom) FROM vehicles") == [["990001"]]
+        return
+    with pytest.raises(OutputError) as error:
+        write(make_layer(1), more)
+    assert "the CRS city:7 of the table vehicles in " in one_line(error.value)
+
+
 def test_fields_have_to_be_the_same(database, rows, make_layer):
     frame = make_layer()
     write(frame, database)
