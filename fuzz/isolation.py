@@ -8,6 +8,7 @@ import pickle
 import resource
 import signal
 import traceback
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 SECONDS = 20
 """What a call may take."""
 
-BYTES = 2**30
+BYTES = 3 * 2**29
 """What a call may take in memory, above what its process has at first."""
 
 
@@ -43,10 +44,11 @@ def check(function: Callable[..., object], *arguments: object) -> str | None:
     AssertionError
         If it does anything else.
     """
+    resident, data = _memory()
     with TemporaryFile() as told:
         child = os.fork()
         if not child:
-            _run(told.fileno(), function, arguments)
+            _run(told.fileno(), data + 2 * BYTES, function, arguments)
         _, status, usage = os.wait4(child, 0)
         told.seek(0)
         content = told.read()
@@ -54,8 +56,8 @@ def check(function: Callable[..., object], *arguments: object) -> str | None:
     assert code == 0, f"ended by signal {-code} ({signal.strsignal(-code)})"
     kind, text = pickle.loads(content)  # noqa: S301 - from our own child
     assert kind != "bug", text
-    taken = usage.ru_maxrss * 1024
-    assert taken < 2 * BYTES, f"took {taken / 1e9:.1f} GB"
+    taken = usage.ru_maxrss * 1024 - resident
+    assert taken < BYTES, f"took {taken / 1e9:.1f} GB"
     if kind == "done":
         return None
     assert text, "an error without a message"
@@ -63,13 +65,21 @@ def check(function: Callable[..., object], *arguments: object) -> str | None:
     return str(text)
 
 
-def _run(told: int, function: Callable[..., object], arguments: tuple[object, ...]) -> None:
-    """Call it in the child and write down how it ended; never return."""
+def _memory() -> tuple[int, int]:
+    """Return the bytes that this process has in memory, and those of data that it has asked for."""
+    pages = Path("/proc/self/statm").read_text().split()
+    return int(pages[1]) * resource.getpagesize(), int(pages[5]) * resource.getpagesize()
+
+
+def _run(
+    told: int, limit: int, function: Callable[..., object], arguments: tuple[object, ...]
+) -> None:
+    """Call it in the child, with a limit to its data, and write down how it ended; never return."""
     faulthandler.disable()  # it would print where the parent's went
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
-    resource.setrlimit(resource.RLIMIT_DATA, (4 * BYTES, 4 * BYTES))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     signal.alarm(SECONDS)  # its default ends the process, whatever C code is doing
     try:
         function(*arguments)

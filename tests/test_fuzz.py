@@ -88,7 +88,7 @@ class TestIsolation:
     def test_a_flood_does(self, isolation: Any, monkeypatch: Any) -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         own = pages * resource.getpagesize()  # of which much may be free already
-        monkeypatch.setattr(isolation, "BYTES", (own + 2**27) // 2)
+        monkeypatch.setattr(isolation, "BYTES", 2**27)
         with pytest.raises(AssertionError, match=r"GB|MemoryError"):
             isolation.check(lambda: len(b"x" * (own + 2**28)))
 
