@@ -40,6 +40,9 @@ FEWEST_BLOCKS = 10
 
 METRES_PER_DEGREE = 111_320.0
 
+FARTHEST = 1e11
+"""Beyond all maps, those in millimetres as well, and where floats still tell pixels apart."""
+
 
 class Tile(NamedTuple):
     """A window of an orthophoto that has pixels.
@@ -194,8 +197,11 @@ def to_map(grid: GeoGrid, points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def to_pixels(grid: GeoGrid, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn map coordinates of the grid's CRS, shape (..., 2), into scene pixels."""
-    return _transformed(~grid.transform, points)
+    """Turn map coordinates of the grid's CRS, shape (..., 2), into scene pixels.
+
+    Those beyond :data:`FARTHEST` are taken for that.
+    """
+    return _transformed(~grid.transform, points.clip(-FARTHEST, FARTHEST))
 
 
 def _transformed(transform: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -295,9 +295,9 @@ def _ground(areas: Sequence[gpd.GeoDataFrame], grid: GeoGrid) -> shapely.Geometr
     """Return the labelled ground in the pixels of a grid."""
     layers = [frame.to_crs(crs_of(grid)).geometry.dropna() for frame in areas]
     drawn = [shapely.force_2d(shape) for layer in layers for shape in layer]
-    shapes = [shapely.make_valid(one) for one in drawn if np.isfinite(one.bounds).all()]
 
     def pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return to_pixels(grid, points)
 
-    return shapely.union_all([shapely.transform(shape, pixels) for shape in shapes])
+    placed = [shapely.transform(one, pixels) for one in drawn if np.isfinite(one.bounds).all()]
+    return shapely.union_all([shapely.make_valid(one) for one in placed])

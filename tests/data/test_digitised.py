@@ -202,3 +202,11 @@ def test_what_the_crs_does_not_reach_has_no_place() -> None:
     footprints, _ = vehicles.footprints(NORTH_UP, GSD, 4.0)
     assert np.isfinite(footprints[0]).all()
     assert not np.isfinite(footprints[1]).any()
+
+
+def test_what_is_beyond_all_maps_is_beyond_the_grid() -> None:
+    """As floats end at 1.8e308, ten pixels a metre would be infinitely many."""
+    far = layer([shapely.Point(1e308, 454_990), shapely.box(0, 0, 1e308, 1e308)])
+    with np.errstate(over="raise", invalid="raise"):
+        footprints, _ = digitised("far", far)[0].footprints(NORTH_UP, GSD, 4.0)
+    assert not (abs(footprints) <= 2**31).all(axis=(1, 2)).any()
