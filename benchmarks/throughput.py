@@ -47,7 +47,8 @@ if TYPE_CHECKING:
 
     from geovehicle.blocks import Block
     from geovehicle.engines.tasks import BlockTask
-    from geovehicle.jobs import Job, Sheet
+    from geovehicle.job_sheets import Sheet
+    from geovehicle.jobs import Job
     from geovehicle.patches import PatchWindow
 
 Figures = dict[str, Any]

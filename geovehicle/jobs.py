@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,15 +22,13 @@ from geovehicle import __version__
 from geovehicle.detections import Detections
 from geovehicle.doubts import warn_of
 from geovehicle.engines.detectors import load_detector
-from geovehicle.engines.scene import Search
 from geovehicle.engines.tasks import BlockTask, RasterRef, WeightsRef, unpack, unpack_searched
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import concatenate, in_crs, to_frame
 from geovehicle.export.provenance import Provenance, named
-from geovehicle.raster.doubts import doubts_about
-from geovehicle.raster.inputs import without_secrets
+from geovehicle.job_sheets import open_sheet
 from geovehicle.regions import EVERYWHERE, Whereabouts
-from geovehicle.settings import LARGEST_PLAN, SEAM_BOX_IOU, SEAM_FOOTPRINT_IOU
+from geovehicle.settings import SEAM_BOX_IOU, SEAM_FOOTPRINT_IOU
 from geovehicle.sheets import SheetOverlaps
 
 if TYPE_CHECKING:
@@ -40,12 +38,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from geovehicle.blocks import Block, ScenePlan
-    from geovehicle.doubts import Doubt
     from geovehicle.engines.detectors import LoadedDetector
-    from geovehicle.georeference import GeoGrid
+    from geovehicle.job_sheets import Sheet
     from geovehicle.journal import Key
-    from geovehicle.regions import PixelArea
     from geovehicle.seams import Views
     from geovehicle.settings import DetectSettings
 
@@ -81,56 +76,6 @@ class Memory:
     def payloads(self, raster: int) -> Iterator[tuple[int, bytes]]:
         """Return the blocks of a raster in their order."""
         yield from sorted(self._kept[raster].items())
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """One raster of a job.
-
-    Attributes
-    ----------
-    number : int
-        Its number in the job.
-    name : str
-        Its file name.
-    raster : RasterRef
-    grid : GeoGrid
-        The scene's.
-    gsd : tuple of float
-        Metres on the ground of a scene pixel, along a row and along a column.
-    search : Search
-    plan : ScenePlan
-    blocks : tuple of Block
-        Those that are searched: where there may be imagery, and where the user looks.
-    area : PixelArea
-        Where the user looks.
-    files : tuple of (str, tuple of int)
-        What the raster is made of, see :attr:`RasterioSource.files`, but for GDAL's notes about
-        it; of each file the bytes and the time of change when it was opened, nothing of GDAL's
-        own.
-    reading : tuple of str
-        How its values are read, see :class:`RasterioSource`.
-    doubts : tuple of Doubt
-        What looks wrong.
-    """
-
-    number: int
-    name: str
-    raster: RasterRef
-    grid: GeoGrid
-    gsd: tuple[float, float]
-    search: Search
-    plan: ScenePlan
-    blocks: tuple[Block, ...]
-    area: PixelArea
-    files: tuple[tuple[str, tuple[int, ...]], ...]
-    reading: tuple[str, ...]
-    doubts: tuple[Doubt, ...] = ()
-
-    @property
-    def pixels(self) -> int:
-        """Scene pixels that are searched, valid or not."""
-        return sum(block.pixels for block in self.blocks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +147,7 @@ class Job:
             "weights": self.weights.sha256,
             "arithmetic": self.detector.arithmetic,
             "settings": settings,
-            "rasters": [_identity(sheet) for sheet in self.sheets],
+            "rasters": [sheet.identity() for sheet in self.sheets],
         }
 
     def provenance(self) -> Provenance:
@@ -228,12 +173,11 @@ class Job:
             If a file was changed, or is gone.
         """
         for sheet in self.sheets:
-            for file, state in sheet.files:
-                if _state(file) != state:
-                    raise RasterError(
-                        f"{sheet.name} was changed while it was searched; run the same command"
-                        " again once it is complete"
-                    )
+            if not sheet.is_unchanged():
+                raise RasterError(
+                    f"{sheet.name} was changed while it was searched; run the same command"
+                    " again once it is complete"
+                )
 
     def searched(self, store: Store, sheet: int) -> int:
         """Return the valid pixels of a raster that were searched."""
@@ -332,88 +276,17 @@ def prepare(
         for raster in rasters
     ]
     sheets = tuple(
-        _sheet(number, raster, settings, where) for number, raster in enumerate(references)
+        open_sheet(number, raster, settings, where) for number, raster in enumerate(references)
     )
     extents = _extents(sheets, detector.labels)
     warn_of((sheet.name, doubt) for sheet in sheets for doubt in sheet.doubts)
     return Job(sheets, detector, reference, settings, extents, where)
 
 
-def _sheet(number: int, raster: RasterRef, settings: DetectSettings, where: Whereabouts) -> Sheet:
-    with raster.open() as source:
-        grid, area = source.grid, where.on(source.grid)
-        search = Search(grid.width, grid.height, raster.gsd, settings)
-        _check_size(search, source.name)
-        plan = search.plan()
-        # what is read counts, not the core: of a part in the area on one sheet, that holds the
-        # whole on another, which stands for it
-        # where GIS software keeps statistics; what else it says is in the grid and the reading
-        notes = f"{raster.uri}.aux.xml"
-        blocks = tuple(
-            block
-            for block in plan.blocks
-            if area.touches(_bounds(block)) and source.may_hold_data(_bounds(block))
-        )
-        windows = [block.window for block in blocks]
-        return Sheet(
-            number,
-            source.name,
-            replace(raster, stretch=source.stretch),
-            grid,
-            source.gsd,
-            search,
-            plan,
-            blocks,
-            area,
-            tuple((file, _state(file)) for file in source.files if file != notes),
-            source.reading,
-            doubts_about(source, windows, chosen=settings.bands is not None),
-        )
-
-
-def _check_size(search: Search, name: str) -> None:
-    """Make sure that the plan fits the memory: a header can claim any size."""
-    if search.patches > LARGEST_PLAN:
-        raise RasterError(
-            f"{name} has {search.width} x {search.height} pixels of {search.gsd:g} m, which are"
-            f" {search.patches:.2g} patches and more than {LARGEST_PLAN:,}; check its size, or cut"
-            " it into sheets"
-        )
-
-
 def _absolute(path: str | PathLike[str]) -> str:
     """Return where a file is, whatever folder a worker runs in; other names stay as they are."""
     # os.path, as Path raises for names that cannot be, such as a whole VRT
     return str(Path(path).absolute()) if os.path.exists(path) else str(path)  # noqa: PTH110
-
-
-def _bounds(block: Block) -> tuple[int, int, int, int]:
-    window = block.window
-    return window.col, window.row, window.col + window.width, window.row + window.height
-
-
-def _identity(sheet: Sheet) -> dict[str, Any]:
-    """Return what tells a raster from another, or from itself after a change."""
-    return {
-        "uri": without_secrets(sheet.raster.uri),
-        "files": [[without_secrets(file), *state] for file, state in sheet.files],
-        "size": [sheet.grid.width, sheet.grid.height],
-        "transform": list(sheet.grid.transform[:6]),
-        "crs": sheet.grid.crs.to_wkt() if sheet.grid.crs else None,
-        "reading": list(sheet.reading),
-        "stretch": asdict(sheet.raster.stretch) if sheet.raster.stretch else None,
-        "blocks": [block.index for block in sheet.blocks],
-        "area": sheet.area.fingerprint,
-    }
-
-
-def _state(file: str) -> tuple[int, int] | tuple[()]:
-    """Return a file's bytes and time of change; nothing where it is GDAL's own."""
-    try:
-        state = os.stat(file)  # noqa: PTH116 - as in _absolute
-    except (OSError, ValueError):
-        return ()
-    return state.st_size, state.st_mtime_ns
 
 
 def _extents(sheets: Sequence[Sheet], labels: Sequence[str]) -> gpd.GeoDataFrame:

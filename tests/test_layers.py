@@ -52,6 +52,7 @@ LAYERS = {
     "geovehicle.environment": 4,
     "geovehicle.evaluation": 4,
     "geovehicle.exporting": 4,
+    "geovehicle.job_sheets": 4,
     "geovehicle.jobs": 4,
     "geovehicle.labelling": 4,
     "geovehicle.map_evaluation": 4,
