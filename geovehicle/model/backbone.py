@@ -216,9 +216,9 @@ class ResNet50V2(Backbone):
 
     def late(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return conv4 and conv5, see :meth:`Backbone.late`."""
-        for unit in list(self.stages[1].children())[1:]:
+        # unit by unit, as a stage would hold the map that it was given to its end
+        for unit in (*list(self.stages[1].children())[1:], *self.stages[2].children()):
             features = unit(features)
-        features = self.stages[2](features)
         conv5 = self.stages[3](features)
         return self.bn_conv4(features), self.bn_conv5(conv5)
 

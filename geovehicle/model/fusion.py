@@ -9,7 +9,7 @@ What training needs apart, detection can do at once.  All of it is exact up to r
   convolution, and conv4 is projected before the sum, of a quarter of the channels;
 - the weights are cast once, not at each call, and lie channels last;
 - the widest maps are computed by :mod:`geovehicle.model.stripes`;
-- on processors, proposals are pooled by :mod:`geovehicle.model.pooling`.
+- on processors, proposals are pooled, and the head asked, by :mod:`geovehicle.model.pooling`.
 
 Where a processor is fast in it, most convolutions are computed in integers by
 :mod:`geovehicle.model.int8`, which rounds more than that.
@@ -83,9 +83,9 @@ def for_inference(
     for part in (fused.backbone, proposals.conv, heads.box_head):
         _cast_layers(part, dtype)
     proposals.conv = nn.Sequential(_Cast(dtype), proposals.conv, _Cast(torch.float32))
+    heads.box_head = nn.Sequential(_Cast(dtype), heads.box_head, _Cast(torch.float32))
     if device.type == "cpu":
         _pool_by_bags(heads, dtype)
-    heads.box_head = nn.Sequential(_Cast(dtype), heads.box_head, _Cast(torch.float32))
     return fused.to(device, memory_format=torch.channels_last)
 
 
@@ -174,12 +174,13 @@ def _cast_layers(part: nn.Module, dtype: torch.dtype) -> None:
 
 
 def _pool_by_bags(heads: DetectionHeads, dtype: torch.dtype) -> None:
-    """Pool channels last, and let the first layer of the head expect it."""
+    """Pool channels last, let the first layer of the head expect it, and ask both at once."""
     cells = math.prod(heads.box_roi_pool.output_size)
-    heads.box_roi_pool = BagRoIAlign(heads.box_roi_pool, dtype)
-    layer = next(part for part in heads.box_head if isinstance(part, nn.Linear))
+    layer = next(part for part in heads.box_head.modules() if isinstance(part, nn.Linear))
     weight = layer.weight.view(layer.out_features, -1, cells)
     layer.weight.data = weight.transpose(1, 2).flatten(1).contiguous()
+    heads.box_roi_pool = BagRoIAlign(heads.box_roi_pool, heads.box_head, dtype)
+    heads.box_head = nn.Identity()
 
 
 def _first_norm(backbone: nn.Module) -> nn.BatchNorm2d | None:

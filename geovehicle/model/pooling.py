@@ -22,18 +22,24 @@ AT_ONCE = 512
 
 
 class BagRoIAlign(nn.Module):
-    """A :class:`torchvision.ops.MultiScaleRoIAlign` of one level, channels last.
+    """A :class:`torchvision.ops.MultiScaleRoIAlign` of one level, channels last, and a head.
+
+    Pooled proposals are large and what a head says of them is small, so it is asked for a few
+    at a time.
 
     Parameters
     ----------
     pooler : MultiScaleRoIAlign
         Whose output size S, scale and sampling ratio are taken over.
+    head : Module
+        What takes pooled proposals, (P, S, S, C), and gives (P, ...).
     dtype : torch.dtype
-        Of the result; the sums are in float32.
+        Of what the head takes; the sums are in float32.
     """
 
-    def __init__(self, pooler: MultiScaleRoIAlign, dtype: torch.dtype) -> None:
+    def __init__(self, pooler: MultiScaleRoIAlign, head: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
+        self._head = head
         (self._name,), (self._scale,) = pooler.featmap_names, pooler.scales
         self._cells, self._samples = pooler.output_size[0], pooler.sampling_ratio
         self._dtype = dtype
@@ -41,17 +47,17 @@ class BagRoIAlign(nn.Module):
     def forward(
         self, features: dict[str, Tensor], boxes: list[Tensor], shapes: list[tuple[int, int]]
     ) -> Tensor:
-        """Return (P, S, S, C) for P boxes, in patch pixels, of all images in a row."""
+        """Return the head's word on P boxes, in patch pixels, of all images in a row."""
         level = features[self._name]
         table = level.permute(0, 2, 3, 1).flatten(0, 2)
         height, width = level.shape[-2:]
         first = [torch.full((len(own),), n * height * width) for n, own in enumerate(boxes)]
         parts = [torch.split(torch.cat(every), AT_ONCE) for every in (boxes, first)]
-        pooled = [
-            self._pool(table, some, start, (width, height))
+        answers = [
+            self._head(self._pool(table, some, start, (width, height)))
             for some, start in zip(*parts, strict=True)
         ]
-        return torch.cat(pooled)
+        return torch.cat(answers)
 
     def _pool(self, table: Tensor, boxes: Tensor, first: Tensor, size: tuple[int, int]) -> Tensor:
         """Pool some boxes, whose images begin at the rows `first` of the table."""

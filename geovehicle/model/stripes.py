@@ -49,10 +49,13 @@ class Stripes(nn.Module):
         images : Tensor, (N, 3, H, W)
             Normalised; H and W are multiples of 32.
         """
-        height = images.shape[-2]
-        if height <= self.rows:
+        if images.shape[-2] <= self.rows:
             return self.whole(images)  # type: ignore[no-any-return]
-        features = torch.empty(0)
+        return self.whole.late(self._early(images))  # which alone holds the map meanwhile
+
+    def _early(self, images: Tensor) -> Tensor:
+        """Return what :meth:`Backbone.early` gives for the whole images."""
+        height, features = images.shape[-2], torch.empty(0)
         for top in range(0, height, self.rows):
             first, end = max(0, top - SEEN), min(height, top + self.rows)
             stripe = self.whole.early(images[..., first : end + SEEN, :])
@@ -60,7 +63,7 @@ class Stripes(nn.Module):
                 features = _taller(stripe, height // STRIDE)
             own = stripe[..., (top - first) // STRIDE : (end - first) // STRIDE, :]
             features[..., top // STRIDE : end // STRIDE, :] = own
-        return self.whole.late(features)
+        return features
 
 
 def _taller(stripe: Tensor, rows: int) -> Tensor:

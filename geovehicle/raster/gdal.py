@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from rasterio.io import DatasetReader
 
-CACHE_BYTES = 128 * 2**20
+CACHE_BYTES = 64 * 2**20
 """GDAL's cache of decoded blocks, for all files and threads together.  By default it is
-5 % of the machine's memory; this holds a row of 512-pixel tiles of RGB 85,000 pixels long."""
+5 % of the machine's memory; this holds a row of 512-pixel tiles of RGB 42,000 pixels long."""
 
 OPTIONS: dict[str, bool | int | float | str] = {
     # The missing part of a truncated JPEG or PNG is silently grey without these two.

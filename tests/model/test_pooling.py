@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.poolers import initLevelMapper
 
@@ -38,7 +39,9 @@ def test_boxes_anywhere_are_pooled_as_by_torchvision(
 ) -> None:
     level = torch.rand(1, 3, 9, 13, generator=torch.Generator().manual_seed(0))
     boxes = torch.tensor(corners)
-    found = BagRoIAlign(pooler(size), torch.float32)({"fused": level}, [boxes], [(144, 208)])
+    found = BagRoIAlign(pooler(size), nn.Identity(), torch.float32)(
+        {"fused": level}, [boxes], [(144, 208)]
+    )
     torch.testing.assert_close(found, torchvision_s(level, [boxes], size), atol=2e-5, rtol=0)
 
 
@@ -48,12 +51,32 @@ def test_each_image_is_pooled_from_its_own_map(monkeypatch: pytest.MonkeyPatch) 
     boxes = [torch.rand(3, 4) * 60, torch.rand(2, 4) * 60]
     for one in boxes:
         one[:, 2:] += 40
-    found = BagRoIAlign(pooler(), torch.float32)({"fused": level}, boxes, [(128, 128)] * 2)
+    found = BagRoIAlign(pooler(), nn.Identity(), torch.float32)(
+        {"fused": level}, boxes, [(128, 128)] * 2
+    )
     torch.testing.assert_close(found, torchvision_s(level, boxes), atol=1e-5, rtol=0)
 
 
 def test_nothing_is_pooled_from_no_boxes() -> None:
-    part = BagRoIAlign(pooler(), torch.bfloat16)
+    part = BagRoIAlign(pooler(), nn.Identity(), torch.bfloat16)
     found = part({"fused": torch.rand(1, 4, 8, 8)}, [torch.empty(0, 4)], [(128, 128)])
     assert found.shape == (0, 7, 7, 4)
     assert found.dtype is torch.bfloat16
+
+
+def test_the_head_is_asked_for_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pooling, "AT_ONCE", 4)
+    seen: list[int] = []
+
+    def total(pooled: torch.Tensor) -> torch.Tensor:
+        seen.append(len(pooled))
+        return pooled.sum(dim=(1, 2))
+
+    level, boxes = torch.rand(1, 4, 8, 8), torch.rand(10, 4) * 60
+    boxes[:, 2:] += 40
+    head = nn.Module()
+    monkeypatch.setattr(head, "forward", total)
+    found = BagRoIAlign(pooler(), head, torch.float32)({"fused": level}, [boxes], [(128, 128)])
+    assert seen == [4, 4, 2]
+    expected = torchvision_s(level, [boxes]).sum(dim=(1, 2))
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
