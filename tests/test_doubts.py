@@ -11,6 +11,7 @@ import pytest
 from geovehicle import detection, jobs
 from geovehicle.doubts import Doubt, Scores, warn_of
 from geovehicle.errors import GeoVehicleWarning
+from geovehicle.job_sheets import Sheet
 from geovehicle.settings import DetectSettings
 
 COARSE = Doubt("coarse", "has pixels of 1 m; take finer imagery")
@@ -96,7 +97,7 @@ class TestResults:
             assert find(score=0.4).summary.count == 40
 
     def test_a_search_elsewhere_is_told(self, find: Any, monkeypatch: Any) -> None:
-        monkeypatch.setattr(jobs.Sheet, "pixels", 0)
+        monkeypatch.setattr(Sheet, "pixels", 0)
         monkeypatch.setattr(jobs.Job, "tasks", lambda job: iter(()))
         with pytest.warns(GeoVehicleWarning, match=r"^scene\.tif shows nothing: not one valid"):
             find()
