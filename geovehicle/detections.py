@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geovehicle.footprints import straight
+from geovehicle.footprints import common, corners_of, cut_by_edge, rectangles_of, straight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +122,27 @@ class Detections:
         Footprints stay as they are: cut by an edge they would be no rectangles.
         """
         return replace(self, boxes=self.boxes.clip(0, [width, height, width, height]))
+
+    def within(self, width: float, height: float, least: float) -> Detections:
+        """Cut boxes and footprints to ``0 <= x <= width`` and ``0 <= y <= height``.
+
+        A footprint that the edge cuts becomes the rectangle of the same direction around
+        what is left of it, and its box is around that as well.
+
+        Parameters
+        ----------
+        width, height : float
+            Of the picture that shows the detections, pixels.
+        least : float
+            Pixels; those with a side of their boxes that is less are left out.
+        """
+        boxes = self.boxes.clip(0, [width, height, width, height])
+        footprints = None if self.footprints is None else self.footprints.copy()
+        if footprints is not None:
+            at, parts, around = cut_by_edge(rectangles_of(footprints), width, height)
+            footprints[at], boxes[at] = corners_of(parts), common(boxes[at], around)
+        shown = (boxes[:, 2:] - boxes[:, :2]).min(axis=1, initial=np.inf) >= least
+        return replace(self, boxes=boxes, footprints=footprints).filter(shown)
 
     def filter(self, selection: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
         """Take the detections that a mask or an array of indices selects."""

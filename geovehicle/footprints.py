@@ -114,6 +114,61 @@ def polygons_of(corners: NDArray[np.float64]) -> NDArray[np.object_]:
     return polygons
 
 
+def common(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what pairs of boxes, (N, 4), have in common; nan where one is."""
+    low, high = np.maximum(first, second), np.minimum(first, second)
+    return np.concatenate([low[:, :2], high[:, 2:]], axis=1)
+
+
+def cut_by_edge(
+    rectangles: NDArray[np.float64], width: float, height: float
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is left of the rectangles that the edge of a picture cuts.
+
+    Parameters
+    ----------
+    rectangles : ndarray of float64, shape (N, 5)
+        In pixels of the picture.
+    width, height : float
+        Of the picture, pixels.
+
+    Returns
+    -------
+    at : ndarray of int, shape (M,)
+        Which are cut, or lie outside.
+    parts : ndarray of float64, shape (M, 5)
+        The rectangle of the same direction around what is left of each, nan where nothing is.
+    boxes : ndarray of float64, shape (M, 4)
+        The box around it, within the picture.
+    """
+    corners = corners_of(rectangles)
+    at = np.flatnonzero(((corners < 0) | (corners > (width, height))).any(axis=(1, 2)))
+    shapes = shapely.clip_by_rect(polygons_of(corners[at]), 0, 0, width, height)
+    points, owner = shapely.get_coordinates(shapes, return_index=True)
+    seen, first = np.unique(owner, return_index=True)
+    parts = np.full((len(at), 5), np.nan)
+    if len(seen):
+        parts[seen] = _framing(points, first, rectangles[at[seen]])
+    return at, parts, shapely.bounds(shapes)
+
+
+def _framing(
+    points: NDArray[np.float64], first: NDArray[np.intp], frames: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the rectangles, (N, 5), in given frames around groups of points.
+
+    `points`, shape (P, 2), belong to the next group from each of `first`, shape (N,);
+    of `frames`, shape (N, 5), the angles count.
+    """
+    cosine, sine = np.cos(frames[:, 4]), np.sin(frames[:, 4])
+    axes = np.stack([cosine, sine, -sine, cosine], axis=1).reshape(-1, 2, 2)
+    counts = np.diff(first, append=len(points))
+    seen = np.einsum("pij,pj->pi", np.repeat(axes, counts, axis=0), points)
+    low, high = np.minimum.reduceat(seen, first), np.maximum.reduceat(seen, first)
+    centres = np.einsum("nji,nj->ni", axes, (low + high) / 2)
+    return np.concatenate([centres, high - low, frames[:, 4:]], axis=1)
+
+
 def footprint_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the intersection over union of pairs of footprints.
 

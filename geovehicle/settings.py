@@ -62,6 +62,11 @@ GSD_TOLERANCE = 0.05
 """Rasters within 5 % of the model's GSD are read as they are: the detector is
 trained over a scale range many times wider, and unresampled pixels are exact."""
 
+RIM = 16
+"""Pixels that a patch goes on beyond its edges, mirrored: a cell of the detector's map.  So a
+vehicle that the edge of a raster cuts is found more surely, and up to the very edge; with
+wider rims its mirror image becomes another vehicle."""
+
 SEAM_BAND_M = 2.0
 """Half-width of the band along core borders in which a vehicle may be reported
 by two neighbouring patches: far above the detector's jitter of the centre."""
@@ -111,9 +116,12 @@ REGION_STEP_M = 1000.0
 ONNX_OPSET = 18
 """The oldest that torch's exporter writes, so that the most runtimes read it."""
 
-ONNX_LARGEST_SIDE = 2048
-"""Longest side of a patch that an exported graph takes, pixels.  The graph holds as many choices
-of proposals as such a patch has stripes, one after another."""
+ONNX_LARGEST_PATCH = 2048
+"""Longest side of a patch, pixels, that an exported graph takes with its rim."""
+
+ONNX_LARGEST_SIDE = ONNX_LARGEST_PATCH + 2 * RIM
+"""The same with the rim.  The graph holds as many choices of proposals as such a patch has
+stripes, one after another."""
 
 CALIBRATION_SIDE = 512
 """Side of the patches that 8-bit ranges are measured on, pixels: all values of a network of

@@ -69,7 +69,7 @@ class TurnedCar(BrightCar):
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
         one, label = np.ones(1), np.array([1])
         found = Detections(boxes_of(self.footprint), one, label, self.footprint, one * 0.75)
-        return [found for _ in patches]
+        return [found.shift(-patch.window.col, -patch.window.row) for patch in patches]
 
 
 @pytest.fixture

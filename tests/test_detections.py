@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from geovehicle.detections import Detections, box_iou
-from geovehicle.footprints import boxes_of, straight
+from geovehicle.footprints import boxes_of, corners_of, rectangles_of, straight
 
 SOME = runpy.run_path(str(Path(__file__).with_name("some_detections.py")))
 _detections, _lying = SOME["detections"], SOME["lying"]
@@ -158,6 +158,38 @@ def test_outlines_are_the_footprints_or_the_boxes() -> None:
 def test_clip_cuts_to_the_extent_and_keeps_every_detection() -> None:
     found = _detections([[-1, -2, 3, 50], [30, 30, 40, 40]]).clip(20, 10)
     assert found.boxes.tolist() == [[0, 0, 3, 10], [20, 10, 20, 10]]
+
+
+def test_within_cuts_boxes_and_leaves_out_what_hardly_shows() -> None:
+    found = _detections([[-1, -2, 3, 50], [17.5, 3, 40, 9], [30, 30, 40, 40], [1, 1, 5, 5]])
+    assert found.within(20, 10, 3).boxes.tolist() == [[0, 0, 3, 10], [1, 1, 5, 5]]
+
+
+def test_within_cuts_footprints_and_keeps_how_they_lie() -> None:
+    corners = corners_of(
+        np.array([[2.0, 20, 30, 10, 0.0], [40, 20, 30, 10, 0.3], [2, 2, 40, 6, -0.8]])
+    )
+    whole = Detections(boxes_of(corners), np.arange(3), [0, 0, 0], corners)
+    found = whole.within(100, 100, 3)
+    assert found.footprints is not None
+    rectangles = rectangles_of(found.footprints)
+    np.testing.assert_allclose(rectangles[0], [8.5, 20, 17, 10, 0], atol=1e-9)
+    np.testing.assert_allclose(found.footprints[1], corners[1])
+    assert rectangles[2, 4] == pytest.approx(-0.8)
+    shown = shapely.Polygon(corners[2]) & shapely.box(0, 0, 100, 100)
+    np.testing.assert_allclose(found.boxes[2], shown.bounds)
+    assert shapely.Polygon(found.footprints[2]).buffer(1e-6).contains(shown)
+
+
+def test_within_leaves_out_footprints_of_which_only_the_box_shows() -> None:
+    corners = corners_of(np.array([[-10.0, -10, 60, 6, -np.pi / 4]]))
+    assert (boxes_of(corners)[0, 2:] > 10).all()
+    found = Detections(boxes_of(corners), [1.0], [0], corners)
+    assert len(found.within(100, 100, 3)) == 0
+
+
+def test_within_of_nothing() -> None:
+    assert len(Detections.empty().within(5, 5, 3)) == 0
 
 
 def test_filter_takes_masks_and_indices() -> None:

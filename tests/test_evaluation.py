@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from affine import Affine
 from PIL import Image
+from scipy import ndimage
 
 from geovehicle.data.coco import LabelledImage
 from geovehicle.detections import Detections
@@ -17,7 +18,7 @@ from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.georeference import GeoGrid
 from geovehicle.matching import FALSE, IGNORED, Rates
 from geovehicle.metrics import Confusion, Found
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import RIM, DetectSettings
 
 CAR = [0.0, 0.0, 40.0, 20.0]
 BOXES, ORIENTED = Comparison("horizontal"), Comparison("oriented")
@@ -306,13 +307,14 @@ def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:
 
     def bright(patches):  # type: ignore[no-untyped-def]
         seen.extend(patch.pixels.shape for patch in patches)
-        rows, columns = np.nonzero(patches[0].pixels[0] > 127)
-        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        parts, _ = ndimage.label(patches[0].pixels[0] > 127)
+        rows, columns = ndimage.find_objects(parts)[-1]  # the first is the mirror image
+        box = [columns.start, rows.start, columns.stop, rows.stop]
         one = found((box, 0.9))
         return [replace(one, footprints=one.outlines)]
 
     (result,) = predict([image], bright, DetectSettings(), gsd=0.10)
-    assert seen == [(3, 50, 100)]
+    assert seen == [(3, 50 + 2 * RIM, 100 + 2 * RIM)]
     np.testing.assert_allclose(result.boxes, [[60, 20, 100, 40]])
     np.testing.assert_allclose(boxes_of(result.footprints), [[60, 20, 100, 40]])
 

@@ -68,7 +68,7 @@ class Finder:
         self.patches += len(patches)
         boxes = np.array(self.boxes, float).reshape(-1, 4)
         one = Detections(boxes, np.full(len(boxes), 0.9, np.float32), np.zeros(len(boxes), int))
-        return [one for _ in patches]
+        return [one.shift(-patch.window.col, -patch.window.row) for patch in patches]
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from PIL import Image
 
 from geovehicle.footprints import (
+    common,
     corners_of,
+    cut_by_edge,
     lengthwise,
-    polygons_of,
     rectangles_of,
     straight,
 )
@@ -245,32 +245,9 @@ def _trim(vehicles: Vehicles, width: int, height: int) -> Vehicles:
     Vehicles that are too thin are left out.
     """
     boxes, enclosures = vehicles.boxes.copy(), vehicles.enclosures.copy()
-    corners = corners_of(enclosures)
-    at = np.flatnonzero(((corners < 0) | (corners > (width, height))).any(axis=(1, 2)))
-    shapes = shapely.clip_by_rect(polygons_of(corners[at]), 0, 0, width, height)
-    points, owner = shapely.get_coordinates(shapes, return_index=True)
-    cut_off, first = np.unique(owner, return_index=True)
-    at = at[cut_off]
-    if len(at):
-        enclosures[at] = _around(points, first, vehicles.enclosures[at])
-        low, high = np.minimum.reduceat(points, first), np.maximum.reduceat(points, first)
-        tight = np.concatenate([np.maximum(boxes[at, :2], low), np.minimum(boxes[at, 2:], high)], 1)
-        boxes[at] = np.where(vehicles.directed[at, None], tight, boxes[at])
+    at, parts, around = cut_by_edge(enclosures, width, height)
+    enclosures[at] = parts
+    boxes[at] = np.where(vehicles.directed[at, None], common(boxes[at], around), boxes[at])
     sides = np.concatenate([boxes[:, 2:] - boxes[:, :2], enclosures[:, 2:4]], axis=1)
     trimmed = replace(vehicles, boxes=boxes, enclosures=enclosures)
     return trimmed.take(sides.min(axis=1, initial=np.inf) >= NARROWEST)
-
-
-def _around(points: Boxes, first: NDArray[np.intp], frames: Boxes) -> Boxes:
-    """Return the rectangles, (N, 5), in given frames around groups of points.
-
-    `points`, shape (P, 2), belong to the next group from each of `first`, shape (N,);
-    of `frames`, shape (N, 5), the angles count.
-    """
-    cosine, sine = np.cos(frames[:, 4]), np.sin(frames[:, 4])
-    axes = np.stack([cosine, sine, -sine, cosine], axis=1).reshape(-1, 2, 2)
-    counts = np.diff(first, append=len(points))
-    seen = np.einsum("pij,pj->pi", np.repeat(axes, counts, axis=0), points)
-    low, high = np.minimum.reduceat(seen, first), np.maximum.reduceat(seen, first)
-    centres = np.einsum("nji,nj->ni", axes, (low + high) / 2)
-    return np.concatenate([centres, high - low, frames[:, 4:]], axis=1)

@@ -10,11 +10,12 @@ import numpy as np
 
 from geovehicle.blocks import Block, ScenePlan, plan_blocks
 from geovehicle.detections import Detections
-from geovehicle.patches import number_of
+from geovehicle.patches import PatchWindow, number_of
 from geovehicle.raster.source import Patch
 from geovehicle.seams import SeamRule, Views, merged
 from geovehicle.settings import (
     LONGEST_VEHICLE_M,
+    RIM,
     SEAM_BAND_M,
     SEAM_BOX_IOU,
     SEAM_FOOTPRINT_IOU,
@@ -24,7 +25,6 @@ from geovehicle.settings import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from geovehicle.patches import PatchWindow
     from geovehicle.raster.source import RasterSource
 
 Detector = Callable[[Sequence[Patch]], list[Detections]]
@@ -35,6 +35,9 @@ Ticks = Callable[[int], None]
 
 LEAST_VALID = 0.5
 """A detection of which less lies on valid pixels belongs to the surroundings."""
+
+LEAST_SHOWN = 3.0
+"""Pixels of a side that a patch must show of a vehicle."""
 
 CLEAR = 3
 """Pixels of imagery around a vehicle that is whole."""
@@ -138,7 +141,7 @@ class Search:
             windows = block.windows[start : start + step]
             patches = [_part(pixels, window) for window in windows]
             seen = [number for number, patch in enumerate(patches) if patch.valid.any()]
-            found = detector([patches[number] for number in seen]) if seen else []
+            found = _found([patches[number] for number in seen], detector) if seen else []
             for number, one in zip(seen, found, strict=True):
                 first = block.first + start
                 views.append(self._views(patches[number], first + number, one))
@@ -148,9 +151,6 @@ class Search:
 
     def settle(self, strips: Iterable[Iterable[Views]], plan: ScenePlan) -> Iterator[Views]:
         """Join the views of the blocks, row of blocks by row of blocks.
-
-        Boxes end with the scene.  Footprints stay as the detector gave them:
-        rectangles around what is visible.
 
         Parameters
         ----------
@@ -166,14 +166,29 @@ class Search:
         """
         borders = [float(row[0].window.core[3]) for row in plan.rows[:-1]] + [np.inf]
         joined = (Views.concatenate(list(strip)) for strip in strips)
-        for views in merged(zip(joined, borders, strict=True), self.rule):
-            yield replace(views, detections=views.detections.clip(self.width, self.height))
+        yield from merged(zip(joined, borders, strict=True), self.rule)
 
     def _views(self, patch: Patch, number: int, found: Detections) -> Views:
         kept = on_valid(patch, found)
         views = self.rule.views(patch.window, number, kept, (self.width, self.height))
         own = views.detections.shift(-patch.window.col, -patch.window.row)
         return replace(views, whole=clear_of_edges(patch, own))
+
+
+def mirrored(patch: Patch) -> Patch:
+    """Return a patch that goes on beyond its own edges, mirrored, for a rim's width."""
+    window, rim = patch.window, (RIM, RIM)
+    return Patch(
+        np.pad(patch.pixels, ((0, 0), rim, rim), mode="reflect"),
+        np.pad(patch.valid, (rim, rim), mode="reflect"),
+        PatchWindow(
+            window.col - RIM,
+            window.row - RIM,
+            window.width + 2 * RIM,
+            window.height + 2 * RIM,
+            window.core,
+        ),
+    )
 
 
 def search(
@@ -247,6 +262,15 @@ def _valid_pixels(
     left, top, right, bottom = edges.T
     valid = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     return valid, (right - left) * (bottom - top)
+
+
+def _found(patches: Sequence[Patch], detector: Detector) -> list[Detections]:
+    """Return the detections of patches, in their pixels, as far as they show them."""
+    answers = detector([mirrored(patch) for patch in patches])
+    return [
+        found.shift(-RIM, -RIM).within(patch.window.width, patch.window.height, LEAST_SHOWN)
+        for patch, found in zip(patches, answers, strict=True)
+    ]
 
 
 def _part(pixels: Patch, window: PatchWindow) -> Patch:

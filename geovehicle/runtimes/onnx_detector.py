@@ -16,7 +16,7 @@ from geovehicle.model.heads import NARROWEST
 from geovehicle.model.proposals import share_of
 from geovehicle.runtimes.onnx_file import read_onnx_info
 from geovehicle.runtimes.sessions import first_line, open_session
-from geovehicle.settings import ONNX_LARGEST_SIDE
+from geovehicle.settings import ONNX_LARGEST_PATCH
 from geovehicle.suppression import suppress
 
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ class OnnxDetector:
                 f"an ONNX file runs on the CPU, not on {settings.device};"
                 " leave out --device or give a checkpoint"
             )
-        if settings.patch > ONNX_LARGEST_SIDE:
+        if settings.patch > ONNX_LARGEST_PATCH:
             raise SettingsError(
-                f"an ONNX file takes patches up to {ONNX_LARGEST_SIDE} pixels; lower --patch"
+                f"an ONNX file takes patches up to {ONNX_LARGEST_PATCH} pixels; lower --patch"
             )
         self.info = info
         self.labels = info.config.types or info.classes

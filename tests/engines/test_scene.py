@@ -13,18 +13,19 @@ from affine import Affine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rasterio.crs import CRS
+from scipy import ndimage
 
 from geovehicle.detections import Detections
 from geovehicle.engines.scene import on_valid, search
 from geovehicle.errors import SettingsError
 from geovehicle.export.frame import to_frame
-from geovehicle.footprints import boxes_of, corners_of
+from geovehicle.footprints import boxes_of, corners_of, rectangles_of
 from geovehicle.georeference import GeoGrid
 from geovehicle.patches import PatchWindow, plan
 from geovehicle.raster.array_source import ArraySource
 from geovehicle.raster.rasterio_source import open_raster
 from geovehicle.raster.source import Patch
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import RIM, DetectSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -60,28 +61,28 @@ def plant(
 
 @dataclass
 class Finder:
-    """Finds planted rectangles as far as a patch shows them, and remembers the patches.
+    """Finds planted rectangles as far as a patch shows them, and remembers their cores.
 
     As with a real detector, scores differ from patch to patch.
     """
 
-    seen: list[PatchWindow]
+    seen: list[tuple[int, int, int, int]]
     batches: list[int]
 
     def __call__(self, patches: Sequence[Patch]) -> list[Detections]:
-        self.seen += [patch.window for patch in patches]
+        self.seen += [patch.window.core for patch in patches]
         self.batches.append(len(patches))
         return [self._find(patch) for patch in patches]
 
     def _find(self, patch: Patch) -> Detections:
-        rows, columns = np.nonzero(patch.pixels[0] == 255)
-        numbers = patch.pixels[1, rows, columns].astype(int)
         boxes, scores = [], []
-        for number in np.unique(numbers):
-            x, y = columns[numbers == number], rows[numbers == number]
-            boxes.append([x.min(), y.min(), x.max() + 1, y.max() + 1])
+        shining = np.where(patch.pixels[0] == 255, patch.pixels[1].astype(int) + 1, 0)
+        for number in np.unique(shining[shining > 0]) - 1:
+            parts, _ = ndimage.label(shining == number + 1)  # a mirror image may stand apart
             chance = (patch.window.col * 31 + patch.window.row * 17 + number * 7) % 50
-            scores.append(0.5 + chance / 100)
+            for rows, columns in ndimage.find_objects(parts):
+                boxes.append([columns.start, rows.start, columns.stop, rows.stop])
+                scores.append(0.5 + chance / 100)
         return Detections(np.array(boxes), np.array(scores), np.zeros(len(boxes)))
 
 
@@ -431,13 +432,13 @@ class TestSearch:
         detector = finder()
         search(scene(400, 400), detector, DetectSettings(patch=256, batch=4, block=4), GSD)
         assert detector.batches == [4] * 4
-        assert detector.seen == list(plan(400, 400, 256, OVERLAP))
+        assert detector.seen == [window.core for window in plan(400, 400, 256, OVERLAP)]
 
     def test_the_overlap_is_in_metres(self) -> None:
         detector = finder()
         chosen = DetectSettings(patch=256, overlap=20.0)
         search(scene(600, 100), detector, chosen, 0.2)
-        assert detector.seen == list(plan(600, 100, 256, 100))
+        assert detector.seen == [window.core for window in plan(600, 100, 256, 100)]
 
     def test_patches_without_imagery_are_not_searched(self, make_raster: Any) -> None:
         mask = np.zeros((400, 900), bool)
@@ -447,7 +448,7 @@ class TestSearch:
             chosen = DetectSettings(patch=256, batch=2)
             found = search(source, detector, chosen, GSD, ticks.append)
         shown = [
-            window
+            window.core
             for window in plan(900, 400, 256, OVERLAP)
             if mask[window.row :, window.col :][: window.height, : window.width].any()
         ]
@@ -472,12 +473,12 @@ class TestSearch:
 
     def test_boxes_end_with_the_scene(self) -> None:
         def generous(patches: Sequence[Patch]) -> list[Detections]:
-            return [Detections([[-7.5, -3, 30, 108]], [0.9], [0])] * len(patches)
+            return [Detections([[-7.5, -3, 30, 140]], [0.9], [0])] * len(patches)
 
         found = search(scene(100, 100), generous, DetectSettings(), GSD)
-        assert found.detections.boxes.tolist() == [[0, 0, 30, 100]]
+        assert found.detections.boxes.tolist() == [[0, 0, 30 - RIM, 100]]
 
-    def test_footprints_stay_as_the_detector_gave_them(self) -> None:
+    def test_footprints_end_with_the_scene_and_lie_as_the_detector_says(self) -> None:
         rectangles = np.array([[4.0, 60, 45, 18, 0.6], [300, 200, 45, 18, 2.0]])
 
         def turned(patches: Sequence[Patch]) -> list[Detections]:
@@ -492,9 +493,67 @@ class TestSearch:
 
         found = search(scene(400, 400), turned, DetectSettings(patch=256), GSD).detections
         order = np.argsort(found.labels)
-        np.testing.assert_allclose(found.outlines[order], corners_of(rectangles))
+        cut, whole = found.outlines[order]
+        np.testing.assert_allclose(whole, corners_of(rectangles)[1])
+        (given,) = corners_of(rectangles[:1])
+        left = shapely.Polygon(given) & shapely.box(0, 0, 400, 400)
+        assert shapely.Polygon(given).buffer(1e-6).contains(shapely.Polygon(cut))
+        assert shapely.Polygon(cut).buffer(1e-6).contains(left)
+        assert rectangles_of(cut[None])[0, 4] == pytest.approx(0.6)
+        assert rectangles_of(cut[None])[0, 2] < 45
         assert found.label_scores[order].tolist() == [0.25, 0.5]
-        assert found.boxes[order][0, 0] == 0
+        np.testing.assert_allclose(found.boxes[order][0], left.bounds)
+
+    @pytest.mark.parametrize(("width", "height"), [(100, 60), (5, 60), (1, 1)])
+    def test_beyond_its_edge_the_scene_goes_on_mirrored(self, width: int, height: int) -> None:
+        pixels = np.random.default_rng(5).integers(0, 256, (3, height, width)).astype(np.uint8)
+        seen = []
+
+        def nothing(patches: Sequence[Patch]) -> list[Detections]:
+            seen.extend(patches)
+            return [Detections.empty()] * len(patches)
+
+        grid = scene(width, height).grid
+        search(ArraySource("noise", pixels, grid), nothing, DetectSettings(), GSD)
+        (patch,) = seen
+        assert patch.pixels.shape == (3, height + 2 * RIM, width + 2 * RIM)
+        assert patch.valid.shape == patch.pixels.shape[1:]
+        inner = patch.pixels[:, RIM : RIM + height, RIM : RIM + width]
+        assert (inner == pixels).all()
+        for step in range(1, min(width, RIM + 1)):
+            left = patch.pixels[:, RIM : RIM + height, RIM - step]
+            right = patch.pixels[:, RIM : RIM + height, RIM + width - 1 + step]
+            assert (left == pixels[:, :, step]).all()
+            assert (right == pixels[:, :, width - 1 - step]).all()
+        assert (patch.window.col, patch.window.row) == (-RIM, -RIM)
+        assert (patch.window.width, patch.window.height) == patch.valid.shape[::-1]
+
+    def test_all_patches_are_of_one_size(self) -> None:
+        shapes = []
+
+        def nothing(patches: Sequence[Patch]) -> list[Detections]:
+            shapes.extend(patch.pixels.shape for patch in patches)
+            return [Detections.empty()] * len(patches)
+
+        search(scene(700, 700), nothing, DetectSettings(patch=256, overlap=2.0), GSD)
+        (side,) = {window.width for window in plan(700, 700, 256, 20)}
+        assert shapes == [(3, side + 2 * RIM, side + 2 * RIM)] * 9
+
+    def test_mirror_images_at_a_seam_are_no_vehicles(self) -> None:
+        """Where patches hardly overlap, the band of a core reaches into the rim."""
+        border = plan(400, 200, 256, 2)[0].width
+        pixels = plant([(border - 16, 90, border - 4, 110)], 400, 200)
+        source = ArraySource("scene", pixels, scene(400, 200).grid)
+        found = search(source, finder(), DetectSettings(patch=256, overlap=0.2), GSD).detections
+        assert found.boxes.tolist() == [[border - 16, 90, border - 4, 110]]
+
+    @pytest.mark.parametrize(("shown", "count"), [(2.5, 0), (3.5, 1)])
+    def test_what_lies_in_the_rim_is_no_vehicle(self, shown: float, count: int) -> None:
+        def beyond(patches: Sequence[Patch]) -> list[Detections]:
+            return [Detections([[0.0, 40, RIM + shown, 60]], [0.9], [0])] * len(patches)
+
+        found = search(scene(100, 100), beyond, DetectSettings(), GSD)
+        assert len(found.detections) == count
 
     def test_two_views_of_a_vehicle_that_lie_askew_become_one_at_a_seam(self) -> None:
         border = plan(400, 200, 256, OVERLAP)[0].core[2]

@@ -19,7 +19,7 @@ from geovehicle.errors import CheckpointError, RasterError
 from geovehicle.footprints import straight
 from geovehicle.model.weights import DEFAULT
 from geovehicle.seams import Views
-from geovehicle.settings import OPEN_RASTERS, DetectSettings
+from geovehicle.settings import OPEN_RASTERS, RIM, DetectSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,8 +169,10 @@ def test_a_task_alone_finds_what_the_scene_shows(make_raster: Any, monkeypatch: 
     red[0, 10:20, 30:50] = 255
 
     def bright(patches: Any) -> list[Detections]:
-        box = np.array([[30, 10, 50, 20]], float)
-        assert [int((patch.pixels[0] == 255).sum()) for patch in patches] == [200]
+        (patch,) = patches
+        inner = patch.pixels[0, RIM : RIM + 64, RIM : RIM + 64]
+        assert (inner == red[0]).all()
+        box = RIM + np.array([[30, 10, 50, 20]], float)
         return [Detections(box, np.ones(1, np.float32), np.zeros(1, int))]
 
     monkeypatch.setattr(tasks, "_detector", lambda weights, settings: bright)

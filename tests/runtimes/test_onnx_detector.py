@@ -18,7 +18,7 @@ from geovehicle.model.checkpoint import load_checkpoint
 from geovehicle.runtimes import sessions
 from geovehicle.runtimes.graph import DetectorGraph
 from geovehicle.runtimes.onnx_detector import OnnxDetector
-from geovehicle.settings import ONNX_LARGEST_SIDE, DetectSettings
+from geovehicle.settings import ONNX_LARGEST_PATCH, DetectSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +71,7 @@ def test_another_device_is_refused(exported: tuple[Path, Path]) -> None:
     with pytest.raises(SettingsError, match="leave out --device"):
         load_detector(exported[1], DetectSettings(device="cuda"))
     with pytest.raises(SettingsError, match="lower --patch"):
-        load_detector(exported[1], DetectSettings(patch=ONNX_LARGEST_SIDE + 1))
+        load_detector(exported[1], DetectSettings(patch=ONNX_LARGEST_PATCH + 1))
 
 
 @pytest.mark.parametrize(("height", "width"), [(96, 64), (180, 90), (192, 192), (160, 320)])
