@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 CRS = "EPSG:28992"
 WEST, NORTH = 130_000.0, 455_000.0
 GSD = 0.1
-SIDE = 256
-"""Pixels a side of every raster: a rendered place of 25.6 m."""
+SIDE = 240
+"""Pixels a side of every raster: a rendered place of 24 m.  Two of them with a rim are no more
+than a stripe, which a network of three convolutions does not know."""
 
 METRES = SIDE * GSD
 
