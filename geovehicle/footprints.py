@@ -15,6 +15,7 @@ A *box* is horizontal: ``x1, y1, x2, y2``.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AT_ONCE = 16_384
-"""Pairs whose common area is computed together: what this takes fits into the caches."""
+"""Pairs whose common area a thread computes together: what this takes fits into the caches."""
 
 
 def rectangles_of(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -215,13 +216,23 @@ def _areas(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Return the areas that pairs of footprints share, and that each has, (N,)."""
     one, other = (np.asarray(corners, np.float64).reshape(-1, 4, 2) for corners in (first, second))
+    if len(one) <= AT_ONCE:
+        return _areas_at_once(one, other)
+    parts = [slice(start, start + AT_ONCE) for start in range(0, len(one), AT_ONCE)]
+    with ThreadPoolExecutor() as pool:  # NumPy leaves other threads their turn
+        areas = pool.map(_areas_at_once, *([side[part] for part in parts] for side in (one, other)))
+        common, *alone = map(np.concatenate, zip(*areas, strict=True))
+    return common, alone[0], alone[1]
+
+
+def _areas_at_once(
+    one: NDArray[np.float64], other: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     origin = one[:, :1]  # areas of small numbers: none are rounded off far from zero
     one, other = _convex(one - origin), _convex(other - origin)
     alone = _area(one), _area(other)
-    parts = [slice(first, first + AT_ONCE) for first in range(0, len(one), AT_ONCE)]
-    shared = [_area(_clipped(one[part], other[part])) for part in parts]
-    # Nothing is cut off by a ring that is a point.
-    return np.minimum(np.concatenate([alone[0][:0], *shared]), np.minimum(*alone)), *alone
+    # nothing is cut off by a ring that is a point
+    return np.minimum(_area(_clipped(one, other)), np.minimum(*alone)), *alone
 
 
 def _area(rings: NDArray[np.float64]) -> NDArray[np.float64]:
