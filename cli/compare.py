@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,9 +59,7 @@ def command(
     if zones_output is not None:
         check_zones(zones_output, destination.overwrites)
     own = None if zones is None else read_zones(zones)
-    with ThreadPoolExecutor() as pool:  # most of reading leaves other threads their turn
-        first, second = pool.map(read_vehicles, (before, after))
-    changes = compare(first, second, settings)
+    changes = compare(read_vehicles(before), read_vehicles(after), settings)
     counted = None if own is None else changes.by_zone(own)
     about = provenance("compare", [before, after], settings, zones=zones)
     write_layer(changes.vehicles, destination, "changes", ("id", *ADDED), about=about)

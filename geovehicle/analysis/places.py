@@ -13,6 +13,7 @@ import pyproj
 import shapely
 from pyproj.exceptions import ProjError
 
+from geovehicle.analysis.layers import making_geometries
 from geovehicle.errors import GeoreferenceError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 WAY_OUT = "see whether the layers lie on the same ground"
 
 
+@making_geometries()
 def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.object_]:
     """Return the centres of vehicles in a CRS.
 
