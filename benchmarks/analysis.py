@@ -11,13 +11,12 @@ Each command runs as a user runs it, in a process of its own: start, reading and
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +27,9 @@ import shapely
 from geovehicle.export.frame import FIELDS
 from geovehicle.export.results import write_layer
 from geovehicle.export.writers import write
-from geovehicle.files import replacing
 from geovehicle.footprints import corners_of, polygons_of
+
+from processes import keep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,9 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = options.vehicles, options.zones
         rows = [measured(name, line, folder, sizes) for name, line in commands().items()]
     print(table(rows))
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+    keep(rows, options.output)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ of one run.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from dataclasses import replace
@@ -23,7 +22,6 @@ import numpy as np
 import torch
 
 from geovehicle.data.synthetic import render_scene
-from geovehicle.files import replacing
 from geovehicle.model.detector import VehicleDetector
 from geovehicle.model.weights import DEFAULT
 from geovehicle.patches import PatchWindow
@@ -32,6 +30,8 @@ from geovehicle.runtimes.onnx_detector import OnnxDetector
 from geovehicle.runtimes.onnx_file import read_onnx_info
 from geovehicle.runtimes.sessions import by_onnxruntime, by_openvino
 from geovehicle.settings import DetectSettings
+
+from processes import keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +83,7 @@ def main() -> None:
     best = {name: min(times[1:]) for name, times in seconds.items()}
     for name, least in best.items():
         print(f"{name:30} {least:6.2f} s  {best[TORCH] / least:5.2f}")
-    if options.output:
-        with replacing(options.output) as path:
-            path.write_text(json.dumps(best, indent=1), encoding="utf-8")
+    keep(best, options.output)
 
 
 if __name__ == "__main__":
