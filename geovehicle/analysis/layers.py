@@ -164,7 +164,7 @@ def making_geometries() -> Iterator[None]:
     """Make many geometries without a search for reference cycles, which they never form.
 
     Python would go through all that are there each time that their number has grown by a
-    quarter, which takes a third of the time of reading a million.
+    quarter, which takes more than a quarter of the time of reading a million.
     """
     searched = gc.isenabled()
     gc.disable()
