@@ -7,7 +7,6 @@ takes that step out.
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,11 @@ from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 from torchvision.models.detection.transform import GeneralizedRCNNTransform
-from torchvision.ops import MultiScaleRoIAlign
-from torchvision.ops.poolers import initLevelMapper
 
 from geovehicle.errors import SettingsError
 from geovehicle.model.backbone import CONV4_CHANNELS, CONV5_CHANNELS, build_backbone
 from geovehicle.model.heads import BoxHead, DetectionHeads, OrientedHeads, Predictor
+from geovehicle.model.pooling import RoIAlign
 from geovehicle.model.proposals import ProposalHead, ProposalNetwork
 
 if TYPE_CHECKING:
@@ -130,22 +128,10 @@ def _proposal_network(config: DetectorConfig) -> ProposalNetwork:
     return network
 
 
-def _pooler(config: DetectorConfig) -> MultiScaleRoIAlign:
-    """Return RoIAlign at conv4's scale.
-
-    Left to itself, torchvision guesses the scale from the first image it sees, and
-    guesses wrong if that is only a few cells high.
-    """
-    pooler = MultiScaleRoIAlign(["fused"], output_size=config.roi_size, sampling_ratio=2)
-    level = round(math.log2(CONV4_STRIDE))
-    pooler.scales, pooler.map_levels = [1 / CONV4_STRIDE], initLevelMapper(level, level)
-    return pooler
-
-
 def _heads(config: DetectorConfig, classes: int) -> DetectionHeads:
     kind = OrientedHeads if config.oriented else DetectionHeads
     heads = kind(
-        _pooler(config),
+        RoIAlign(config.roi_size, CONV4_STRIDE),
         BoxHead(config),
         Predictor(config, classes),
         fg_iou_thresh=config.head_positive_iou,

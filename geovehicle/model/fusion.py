@@ -33,7 +33,7 @@ from torchvision.models.detection.image_list import ImageList
 from geovehicle.model.backbone import ResNet50V2
 from geovehicle.model.build import IMAGENET_MEAN, IMAGENET_STD, Features, Normalize
 from geovehicle.model.int8 import use_int8
-from geovehicle.model.pooling import BagRoIAlign
+from geovehicle.model.pooling import PooledHead
 from geovehicle.model.stripes import Stripes
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def _pool_by_bags(heads: DetectionHeads, dtype: torch.dtype) -> None:
     layer = next(part for part in heads.box_head.modules() if isinstance(part, nn.Linear))
     weight = layer.weight.view(layer.out_features, -1, cells)
     layer.weight.data = weight.transpose(1, 2).flatten(1).contiguous()
-    heads.box_roi_pool = BagRoIAlign(heads.box_roi_pool, heads.box_head, dtype)
+    heads.box_roi_pool = PooledHead(heads.box_roi_pool, heads.box_head, dtype)
     heads.box_head = nn.Identity()
 
 

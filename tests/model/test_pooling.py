@@ -10,23 +10,17 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.poolers import initLevelMapper
 
 from geovehicle.model import pooling
-from geovehicle.model.pooling import BagRoIAlign
+from geovehicle.model.pooling import PooledHead, RoIAlign
 
 if TYPE_CHECKING:
     import pytest
 
-SCALE = 1 / 16
-
-
-def pooler(size: int = 7) -> MultiScaleRoIAlign:
-    part = MultiScaleRoIAlign(["fused"], output_size=size, sampling_ratio=2)
-    part.scales, part.map_levels = [SCALE], initLevelMapper(4, 4)
-    return part
+STRIDE = 16
 
 
 def torchvision_s(level: torch.Tensor, boxes: list[torch.Tensor], size: int = 7) -> torch.Tensor:
     """Return what torchvision pools, channels last."""
-    return roi_align(level, boxes, size, SCALE, 2).permute(0, 2, 3, 1)
+    return roi_align(level, boxes, size, 1 / STRIDE, 2).permute(0, 2, 3, 1)
 
 
 side = st.floats(-150, 450, width=32)
@@ -39,10 +33,28 @@ def test_boxes_anywhere_are_pooled_as_by_torchvision(
 ) -> None:
     level = torch.rand(1, 3, 9, 13, generator=torch.Generator().manual_seed(0))
     boxes = torch.tensor(corners)
-    found = BagRoIAlign(pooler(size), nn.Identity(), torch.float32)(
+    found = PooledHead(RoIAlign(size, STRIDE), nn.Identity(), torch.float32)(
         {"fused": level}, [boxes], [(144, 208)]
     )
     torch.testing.assert_close(found, torchvision_s(level, [boxes], size), atol=2e-5, rtol=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(side, side, side, side), min_size=1, max_size=8), st.integers(1, 8))
+def test_the_map_learns_from_boxes_anywhere_as_with_torchvision(
+    corners: list[tuple[float, ...]], size: int
+) -> None:
+    random = torch.Generator().manual_seed(0)
+    level = torch.rand(2, 3, 9, 13, generator=random)
+    boxes = [torch.tensor(corners), torch.tensor(corners[:1]) + 5]
+    errors = torch.rand(len(corners) + 1, 3, size, size, generator=random)
+    gradients = []
+    for part in (RoIAlign(size, STRIDE), MultiScaleRoIAlign(["fused"], size, 2)):
+        part.scales, part.map_levels = [1 / STRIDE], initLevelMapper(4, 4)
+        learning = level.clone().requires_grad_()
+        part({"fused": learning}, boxes, [(144, 208)] * 2).backward(errors)
+        gradients.append(learning.grad)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-5)
 
 
 def test_each_image_is_pooled_from_its_own_map(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,14 +63,14 @@ def test_each_image_is_pooled_from_its_own_map(monkeypatch: pytest.MonkeyPatch) 
     boxes = [torch.rand(3, 4) * 60, torch.rand(2, 4) * 60]
     for one in boxes:
         one[:, 2:] += 40
-    found = BagRoIAlign(pooler(), nn.Identity(), torch.float32)(
+    found = PooledHead(RoIAlign(7, STRIDE), nn.Identity(), torch.float32)(
         {"fused": level}, boxes, [(128, 128)] * 2
     )
     torch.testing.assert_close(found, torchvision_s(level, boxes), atol=1e-5, rtol=0)
 
 
 def test_nothing_is_pooled_from_no_boxes() -> None:
-    part = BagRoIAlign(pooler(), nn.Identity(), torch.bfloat16)
+    part = PooledHead(RoIAlign(7, STRIDE), nn.Identity(), torch.bfloat16)
     found = part({"fused": torch.rand(1, 4, 8, 8)}, [torch.empty(0, 4)], [(128, 128)])
     assert found.shape == (0, 7, 7, 4)
     assert found.dtype is torch.bfloat16
@@ -76,7 +88,9 @@ def test_the_head_is_asked_for_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) 
     boxes[:, 2:] += 40
     head = nn.Module()
     monkeypatch.setattr(head, "forward", total)
-    found = BagRoIAlign(pooler(), head, torch.float32)({"fused": level}, [boxes], [(128, 128)])
+    found = PooledHead(RoIAlign(7, STRIDE), head, torch.float32)(
+        {"fused": level}, [boxes], [(128, 128)]
+    )
     assert seen == [4, 4, 2]
     expected = torchvision_s(level, [boxes]).sum(dim=(1, 2))
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
