@@ -13,7 +13,7 @@ import torch
 from geovehicle.errors import DatasetError, InterruptionError
 from geovehicle.evaluation import LOWEST_SCORE, predict
 from geovehicle.files import sweep
-from geovehicle.learning.averaging import measured_ranges, recalibrate
+from geovehicle.learning.averaging import Calibration
 from geovehicle.learning.batches import batches, share_of_batch
 from geovehicle.learning.folder import writing
 from geovehicle.learning.interruption import interruptible
@@ -49,7 +49,6 @@ __all__ = [
     "Recipe",
     "Run",
     "Step",
-    "recalibrate",
     "train",
 ]
 
@@ -162,6 +161,7 @@ class _Work:
         self._settings = settings
         self._progress = Progress()
         self._facts: Facts = {}
+        self._calibration = Calibration(images, settings)
         self._calibrated = -1
         self._writes = processes.number() == 0
 
@@ -232,7 +232,7 @@ class _Work:
         if self._writes:
             facts = {"iteration": self._progress.iteration}
             told = {"validation": facts | figures} if figures else {}
-            ranges = measured_ranges(model, self._images, self._settings)
+            ranges = self._calibration.ranges(model)
             provenance = self._info.provenance | told
             info = replace(self._info, provenance=provenance, ranges=ranges)
             save_checkpoint(self._run.folder / name, model, info)
@@ -241,7 +241,7 @@ class _Work:
         """Return the average of the weights with statistics of its own."""
         model: GeneralizedRCNN = self._learner.average.module
         if self._calibrated != self._progress.iteration:
-            recalibrate(model, self._images, self._settings)
+            self._calibration.recalibrate(model)
             self._calibrated = self._progress.iteration
         return model
 

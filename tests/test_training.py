@@ -27,6 +27,7 @@ from geovehicle.errors import (
 )
 from geovehicle.files import replacing
 from geovehicle.learning import start
+from geovehicle.learning.averaging import Calibration
 from geovehicle.model.backbone import ResNet50
 from geovehicle.model.build import build_detector
 from geovehicle.model.checkpoint import read_info, save_checkpoint
@@ -78,7 +79,7 @@ def test_training_leaves_a_checkpoint_a_state_and_a_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     steps: list[Step] = []
-    monkeypatch.setattr(training, "measured_ranges", lambda *_: {"conv4": 2.5})
+    monkeypatch.setattr(Calibration, "ranges", lambda *_: {"conv4": 2.5})
     told = replace(recipe, licence="CC0-1.0", provenance={"made": "by a test"})
     path = train(images, tmp_path / "run", told, quick, steps.append)
     info = read_info(path)

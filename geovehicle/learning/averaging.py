@@ -38,70 +38,65 @@ def decay(settings: TrainSettings) -> float:
     return float(0.5 ** (1 / half_life)) if half_life else 0.0
 
 
-def recalibrate(
-    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
-) -> None:
-    """Measure the batch statistics of averaged weights anew, on training crops.
+class Calibration:
+    """What averaged weights have to be measured for, on the first training crops of a run.
 
-    Averaged weights see other activations than any of the weights they are made
-    of; with those weights' statistics scores come out far too low.  ImageNet's
-    statistics stay.  Several processes share the crops.
+    The crops are made once and kept as bytes.  Several processes share them.
 
     Parameters
     ----------
-    model : GeneralizedRCNN
-        Changed in place; left in evaluation mode.
     images : sequence of LabelledImage
         The training set.
     settings : TrainSettings
         Of which ``calibration`` tells the number of batches.
     """
-    norms = learning_norms(model.train()) if settings.calibration else []
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # a plain mean over all batches
-    if norms:
-        with torch.no_grad(), _precise(model, settings):
-            for crops in _crops(model, images, settings):
-                model.backbone(model.transform(crops)[0].tensors)
-    model.eval()
 
+    def __init__(self, images: Sequence[LabelledImage], settings: TrainSettings) -> None:
+        self._images, self._settings = images, settings
+        self._made: list[list[Tensor]] | None = None
 
-def measured_ranges(
-    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
-) -> dict[str, float]:
-    """Return the ranges for int8, on the crops of :func:`recalibrate`.
+    def recalibrate(self, model: GeneralizedRCNN) -> None:
+        """Measure the batch statistics of averaged weights anew.
 
-    Parameters
-    ----------
-    model : GeneralizedRCNN
-        In evaluation mode.
-    images : sequence of LabelledImage
-        The training set.
-    settings : TrainSettings
-        Of which ``calibration`` tells the number of batches; without any there are no ranges.
+        Averaged weights see other activations than any of the weights they are made of; with
+        those weights' statistics scores come out far too low.  ImageNet's statistics stay.
 
-    Returns
-    -------
-    dict of str to float
-        See :func:`geovehicle.model.int8.ranges_of`.
-    """
-    with _precise(model, settings):
-        return ranges_of(model, _crops(model, images, settings))
+        Parameters
+        ----------
+        model : GeneralizedRCNN
+            Changed in place; left in evaluation mode.
+        """
+        norms = learning_norms(model.train()) if self._settings.calibration else []
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over all batches
+        if norms:
+            with torch.no_grad(), self._precise(model):
+                for crops in self._crops(model):
+                    model.backbone(model.transform(crops)[0].tensors)
+        model.eval()
 
+    def ranges(self, model: GeneralizedRCNN) -> dict[str, float]:
+        """Return the ranges for int8 of a model in evaluation mode.
 
-def _crops(
-    model: GeneralizedRCNN, images: Sequence[LabelledImage], settings: TrainSettings
-) -> Iterator[list[Tensor]]:
-    """Yield batches of training crops for measuring, on the model's device."""
-    device = next(model.parameters()).device
-    iterations = [one % settings.iterations for one in range(settings.calibration)]
-    for crops, _ in batches(images, settings, iterations):
-        yield [crop.to(device) for crop in crops]
+        Without any batches there are none, see :func:`geovehicle.model.int8.ranges_of`.
+        """
+        with self._precise(model):
+            return ranges_of(model, self._crops(model))
 
+    def _crops(self, model: GeneralizedRCNN) -> Iterator[list[Tensor]]:
+        """Yield batches of crops on the model's device, float32 in [0, 1]."""
+        if self._made is None:
+            count = self._settings.calibration
+            iterations = [number % self._settings.iterations for number in range(count)]
+            made = batches(self._images, self._settings, iterations)
+            self._made = [[(crop * 255).round().byte() for crop in crops] for crops, _ in made]
+        device = next(model.parameters()).device
+        for crops in self._made:
+            yield [crop.to(device).float() / 255 for crop in crops]
 
-def _precise(model: GeneralizedRCNN, settings: TrainSettings) -> torch.autocast:
-    """Return a block in which a model computes in the precision of its training."""
-    device = next(model.parameters()).device
-    precision = choose_precision(settings.precision, device)
-    return torch.autocast(device.type, precision, enabled=precision is not torch.float32)
+    def _precise(self, model: GeneralizedRCNN) -> torch.autocast:
+        """Return a block in which a model computes in the precision of its training."""
+        device = next(model.parameters()).device
+        precision = choose_precision(self._settings.precision, device)
+        return torch.autocast(device.type, precision, enabled=precision is not torch.float32)

@@ -9,7 +9,7 @@ from torch import nn
 
 from geovehicle.data.sampling import TrainingCrops
 from geovehicle.learning import averaging
-from geovehicle.learning.averaging import decay, measured_ranges, moving_average, recalibrate
+from geovehicle.learning.averaging import Calibration, decay, moving_average
 from geovehicle.model.build import build_detector
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def test_recalibration_measures_new_statistics_and_keeps_imagenet_s(
     for norm in (taught, fresh):
         norm.running_mean.fill_(7.0)
     images = tiny.photos(tmp_path / "photo.png")
-    recalibrate(model, images, replace(tiny.SETTINGS, calibration=0))
+    Calibration(images, replace(tiny.SETTINGS, calibration=0)).recalibrate(model)
     assert (fresh.running_mean == 7.0).all()
-    recalibrate(model, images, tiny.SETTINGS)
+    Calibration(images, tiny.SETTINGS).recalibrate(model)
     assert (taught.running_mean == 7.0).all()
     assert not (fresh.running_mean == 7.0).any()
     assert not model.training
@@ -68,7 +68,7 @@ def test_ranges_for_int8_are_measured_on_the_run_s_own_crops(
 
     monkeypatch.setattr(averaging, "ranges_of", recorded)
     settings = replace(tiny.SETTINGS, calibration=2)
-    assert measured_ranges(model, images, settings) == {"conv4": 3.0}
+    assert Calibration(images, settings).ranges(model) == {"conv4": 3.0}
     crops = TrainingCrops(images, settings)
     assert len(shown) == 4
     assert all(torch.equal(one, crops[number][0]) for number, one in enumerate(shown))
@@ -77,24 +77,34 @@ def test_ranges_for_int8_are_measured_on_the_run_s_own_crops(
 def test_without_calibration_there_are_no_ranges(tiny: SimpleNamespace, tmp_path: Path) -> None:
     images = tiny.photos(tmp_path / "photo.png")
     model = build_detector(replace(tiny.DETECTOR, backbone="resnet50v2")).eval()
-    assert measured_ranges(model, images, replace(tiny.SETTINGS, calibration=0)) == {}
+    assert Calibration(images, replace(tiny.SETTINGS, calibration=0)).ranges(model) == {}
 
 
-def test_recalibration_takes_the_run_s_own_crops_from_the_workers(
+def test_the_run_s_own_crops_come_from_the_workers_once(
     tiny: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = tiny.photos(tmp_path / "photo.png")
     settings = replace(tiny.SETTINGS, calibration=3)  # a batch more than the run has
-    seen = []
+    made, seen = [], []
 
     def recorded(*arguments: Any) -> Any:
         for batch in batches(*arguments):
-            seen.extend(batch[0])
+            made.extend(batch[0])
             yield batch
+
+    def shown(crops: list[torch.Tensor]) -> Any:
+        seen.extend(crops)
+        return normalised(crops)
 
     batches = averaging.batches
     monkeypatch.setattr(averaging, "batches", recorded)
-    recalibrate(build_detector(tiny.DETECTOR), images, settings)
+    model = build_detector(tiny.DETECTOR)
+    normalised = model.transform.forward
+    monkeypatch.setattr(model.transform, "forward", shown)
+    calibration = Calibration(images, settings)
+    for _ in range(2):
+        calibration.recalibrate(model)
     crops = TrainingCrops(images, settings)
     expected = [crops[number][0] for number in (0, 1, 2, 3, 0, 1)]
-    assert all(torch.equal(*pair) for pair in zip(seen, expected, strict=True))
+    for found in (made, seen[:6], seen[6:]):
+        assert all(torch.equal(*pair) for pair in zip(found, expected, strict=True))
