@@ -98,7 +98,8 @@ def perform(task: Task, budget: Budget, output: Path) -> Result:
         return result
     weights, seconds = _train(task, budget, path.parent)
     trained = time.monotonic()
-    settings = DetectSettings(score=SCORE, device=budget.settings.device)
+    gsd, device = budget.settings.gsd, budget.settings.device
+    settings = DetectSettings(score=SCORE, finest=gsd, device=device)
     report = evaluate(task.testing, weights, settings)
     result = {
         "facts": facts,

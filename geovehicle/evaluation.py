@@ -11,7 +11,7 @@ import numpy as np
 from affine import Affine
 from PIL import Image
 
-from geovehicle.engines.detectors import describe, load_detector
+from geovehicle.engines.detectors import describe, load_detector, scene_gsds
 from geovehicle.engines.scene import Detector, search
 from geovehicle.errors import DatasetError
 from geovehicle.footprints import lengthwise, rectangles_of, straight
@@ -20,6 +20,7 @@ from geovehicle.matching import Overlaps
 from geovehicle.measurement import Measurement, by_image, by_size
 from geovehicle.model.weights import DEFAULT
 from geovehicle.raster.array_source import ArraySource
+from geovehicle.raster.source import clipped_gsd, scene_grid
 from geovehicle.settings import DetectSettings
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def evaluate(
     score = settings.score
     lowest = LOWEST_SCORE if score is None else min(score, LOWEST_SCORE)
     detector = load_detector(weights, replace(settings, score=lowest))
-    detections = predict(images, detector, settings, detector.info.gsd, on_image)
+    gsds = scene_gsds(detector.info, settings)
+    detections = predict(images, detector, settings, gsds, on_image)
     threshold = detector.info.config.score_threshold if score is None else score
     comparison = Comparison(boxes, detector.labels)
     return report(images, detections, threshold, name_of(weights), comparison)
@@ -261,13 +263,13 @@ def predict(
     images: Sequence[LabelledImage],
     detector: Detector,
     settings: DetectSettings,
-    gsd: float,
+    gsds: tuple[float, float],
     on_image: Callable[[int], None] = lambda done: None,
 ) -> list[Detections]:
     """Return the detections of each image, in its own pixels.
 
-    Images are resampled to `gsd` metres and go the way of every raster: windows,
-    detector, merge.
+    Images finer or coarser than `gsds`, metres, are resampled to these, and all go the way
+    of every raster: windows, detector, merge.
 
     Raises
     ------
@@ -277,11 +279,13 @@ def predict(
     found = []
     settings = replace(settings, block=math.isqrt(settings.batch - 1) + 1)  # one holds a batch
     for done, image in enumerate(images, start=1):
-        width, height = (max(1, round(n * image.gsd / gsd)) for n in (image.width, image.height))
-        picture = Image.fromarray(image.read()).resize((width, height), Image.Resampling.BICUBIC)
+        gsd = clipped_gsd(image.gsd, gsds)
+        own = GeoGrid(image.width, image.height, Affine.identity(), None)
+        grid = scene_grid(own, (image.gsd, image.gsd), gsd)
+        size = grid.width, grid.height
+        picture = Image.fromarray(image.read()).resize(size, Image.Resampling.BICUBIC)
         pixels = np.asarray(picture).transpose(2, 0, 1)
-        grid = GeoGrid(width, height, Affine.identity(), None)
         scene = search(ArraySource(image.path.name, pixels, grid), detector, settings, gsd)
-        found.append(scene.detections.scale(image.width / width, image.height / height))
+        found.append(scene.detections.scale(image.width / size[0], image.height / size[1]))
         on_image(done)
     return found

@@ -110,7 +110,7 @@ def open_sheet(
     """
     with raster.open() as source:
         grid, area = source.grid, where.on(source.grid)
-        search = Search(grid.width, grid.height, raster.gsd, settings)
+        search = Search(grid.width, grid.height, source.scene_gsd, settings)
         _check_size(search, source.name)
         plan = search.plan()
         # what is read counts, not the core: of a part in the area on one sheet, that holds the

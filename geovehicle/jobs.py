@@ -21,7 +21,7 @@ import shapely
 from geovehicle import __version__
 from geovehicle.detections import Detections
 from geovehicle.doubts import warn_of
-from geovehicle.engines.detectors import load_detector
+from geovehicle.engines.detectors import load_detector, scene_gsds
 from geovehicle.engines.tasks import BlockTask, RasterRef, WeightsRef, unpack, unpack_searched
 from geovehicle.errors import GeoreferenceError, RasterError, SettingsError
 from geovehicle.export.frame import concatenate, in_crs, to_frame
@@ -271,9 +271,9 @@ def prepare(
         )
     reference = WeightsRef.of(_absolute(weights))
     detector = load_detector(weights, settings)
+    gsds = scene_gsds(detector.info, settings)
     references = [
-        RasterRef(_absolute(raster), detector.info.gsd, settings.gsd, settings.bands)
-        for raster in rasters
+        RasterRef(_absolute(raster), gsds, settings.gsd, settings.bands) for raster in rasters
     ]
     sheets = tuple(
         open_sheet(number, raster, settings, where) for number, raster in enumerate(references)

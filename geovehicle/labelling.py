@@ -16,7 +16,7 @@ import numpy as np
 
 from geovehicle.data.coco import read_coco
 from geovehicle.detections import box_iou
-from geovehicle.engines.detectors import load_detector
+from geovehicle.engines.detectors import load_detector, scene_gsds
 from geovehicle.evaluation import predict
 from geovehicle.settings import DetectSettings
 
@@ -86,9 +86,8 @@ def confirm_ignored(
     score = CONFIRMING_SCORE if settings.score is None else settings.score
     images = [image for image in read_coco(dataset, settings.gsd) if len(image.ignore)]
     detector = load_detector(weights, replace(settings, score=score))
-    detections = predict(
-        images, detector, settings, detector.info.gsd, lambda done: on_image(done, len(images))
-    )
+    gsds = scene_gsds(detector.info, settings)
+    detections = predict(images, detector, settings, gsds, lambda done: on_image(done, len(images)))
     found = {image.image_id: one for image, one in zip(images, detections, strict=True)}
     return _promote(json.loads(dataset.read_text(encoding="utf-8")), found)
 

@@ -411,6 +411,11 @@ class HogSvmConfig(Ranged):
             raise SettingsError(f"scales are {self.scales}; give some from 1/16 on")
 
 
+FINER = 1.3
+"""How many times finer than the model's ground sampling distance a scene may be.  On the
+validation images quality rises up to there and falls beyond."""
+
+
 @dataclass(frozen=True)
 class DetectSettings(Ranged):
     """How a raster is searched; every field is an option of ``geovehicle detect``."""
@@ -440,11 +445,14 @@ class DetectSettings(Ranged):
         minimum=0.0,
         open_minimum=True,
     )
-    patch: int = setting(
-        2048,
-        "Longest side of a patch, in pixels of the model's ground sampling distance.",
-        minimum=256,
+    finest: float | None = setting(
+        None,
+        "Finest ground sampling distance that rasters are searched at, metres; finer ones are"
+        " reduced to it.  [default: 1.3 times finer than the model's, as far as it was trained so]",
+        minimum=0.0,
+        open_minimum=True,
     )
+    patch: int = setting(2048, "Longest side of a patch, in pixels of the search.", minimum=256)
     overlap: float = setting(
         LONGEST_VEHICLE_M,
         "Overlap of neighbouring patches in metres: the longest vehicle.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from geovehicle.engines.detectors import scene_gsds
 from geovehicle.errors import DatasetError, InterruptionError
 from geovehicle.evaluation import LOWEST_SCORE, predict
 from geovehicle.files import sweep
@@ -265,10 +266,10 @@ class _Work:
 
     def _detections(self) -> list[Detections]:
         """Return what is found on the images for validation, which all processes share."""
-        gsd = self._info.gsd
+        gsds = scene_gsds(self._info, DetectSettings())
         settings = DetectSettings(
             score=LOWEST_SCORE,
-            patch=max(DetectSettings.patch, 2 * math.ceil(LONGEST_VEHICLE_M / gsd)),
+            patch=max(DetectSettings.patch, 2 * math.ceil(LONGEST_VEHICLE_M / gsds[0])),
             device=self._settings.device,
             precision=self._settings.precision,
         )
@@ -276,7 +277,7 @@ class _Work:
         own = self._run.validation[processes.number() :: processes.count()]
         with enough_memory_to_validate(self._learner.device):
             detector = VehicleDetector(model, self._info, settings)
-            found = predict(own, detector, settings, gsd)
+            found = predict(own, detector, settings, gsds)
         return processes.gathered(found)
 
 

@@ -56,6 +56,7 @@ def rasters(folder: Path, run: Callable[..., Any]) -> None:
     for number in range(2):
         raster(folder / f"tiles/{number}.tif", pixels, up=number * METRES)
     raster(folder / "scan.tif", pixels, crs=None)
+    raster(folder / "fine.tif", pixels)
     raster(folder / "infrared.tif", np.concatenate([pixels, pixels[:1]]))
     raster(folder / "pan.tif", pixels[:1])
     raster(folder / "ortho16.tif", pixels.astype(np.uint16) * 40)

@@ -272,7 +272,9 @@ def test_what_is_asked_for_is_compared_if_there_is_any() -> None:
 
 def test_evaluate_compares_what_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     footprint = lying((50, 50, 46, 18, 45))
-    info = SimpleNamespace(gsd=0.1, config=SimpleNamespace(oriented=True, score_threshold=0.5))
+    info = SimpleNamespace(
+        gsd=0.1, finest_gsd=0.1, config=SimpleNamespace(oriented=True, score_threshold=0.5)
+    )
     detector = SimpleNamespace(info=info, labels=("car", "bus"))
     monkeypatch.setattr("geovehicle.evaluation.describe", lambda _: info)
     monkeypatch.setattr("geovehicle.evaluation.load_detector", lambda *_: detector)
@@ -313,10 +315,28 @@ def test_detections_come_back_in_the_image_s_own_pixels(tmp_path: Path) -> None:
         one = found((box, 0.9))
         return [replace(one, footprints=one.outlines)]
 
-    (result,) = predict([image], bright, DetectSettings(), gsd=0.10)
+    (result,) = predict([image], bright, DetectSettings(), gsds=(0.10, 0.10))
     assert seen == [(3, 50 + 2 * RIM, 100 + 2 * RIM)]
     np.testing.assert_allclose(result.boxes, [[60, 20, 100, 40]])
     np.testing.assert_allclose(boxes_of(result.footprints), [[60, 20, 100, 40]])
+
+
+@pytest.mark.parametrize(
+    ("gsd", "width"), [(0.05, 125), (0.077, 200), (0.08, 200), (0.1, 200), (0.104, 200), (0.2, 400)]
+)
+def test_images_between_two_resolutions_keep_their_pixels(
+    tmp_path: Path, gsd: float, width: int
+) -> None:
+    Image.fromarray(np.full((100, 200, 3), 90, np.uint8)).save(tmp_path / "photo.png")
+    image = replace(labelled([]), path=tmp_path / "photo.png", width=200, height=100, gsd=gsd)
+    seen = []
+
+    def blind(patches):  # type: ignore[no-untyped-def]
+        seen.extend(patch.pixels.shape[2] - 2 * RIM for patch in patches)
+        return [Detections.empty() for _ in patches]
+
+    predict([image], blind, DetectSettings(), gsds=(0.08, 0.10))
+    assert seen == [width]
 
 
 def test_patches_of_an_image_go_through_the_detector_in_batches(tmp_path: Path) -> None:
@@ -328,7 +348,7 @@ def test_patches_of_an_image_go_through_the_detector_in_batches(tmp_path: Path) 
         batches.append(len(patches))
         return [Detections.empty() for _ in patches]
 
-    predict([image], blind, DetectSettings(patch=256, overlap=2.0, batch=3), gsd=0.10)
+    predict([image], blind, DetectSettings(patch=256, overlap=2.0, batch=3), gsds=(0.10, 0.10))
     assert max(batches) == 3
 
 

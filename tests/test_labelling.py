@@ -56,7 +56,7 @@ class Finder:
     """Takes the detector's place: on every patch the same boxes, and how it was asked for."""
 
     boxes: list[list[float]]
-    info: Any = field(default_factory=lambda: SimpleNamespace(gsd=0.1))
+    info: Any = field(default_factory=lambda: SimpleNamespace(gsd=0.1, finest_gsd=0.1))
     asked: list[DetectSettings] = field(default_factory=list)
     patches: int = 0
 

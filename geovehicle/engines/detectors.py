@@ -73,6 +73,17 @@ def describe(weights: str | PathLike[str]) -> ModelInfo | Info[HogSvmConfig]:
     return read_info(weights)
 
 
+def scene_gsds(
+    info: ModelInfo | Info[HogSvmConfig], settings: DetectSettings
+) -> tuple[float, float]:
+    """Return the finest and the coarsest ground sampling distance of scenes, metres.
+
+    Rasters between them are searched in their own pixels.
+    """
+    finest = info.finest_gsd if settings.finest is None else settings.finest
+    return min(finest, info.gsd), info.gsd
+
+
 def _form(weights: str | PathLike[str]) -> str | None:
     path = locate(weights)
     return ONNX if path.suffix.lower() == ONNX else read_metadata(path).get("format")

@@ -84,7 +84,7 @@ class Search:
     width, height : int
         Size of the scene in pixels.
     gsd : float
-        The model's ground sampling distance, metres: turns lengths into pixels.
+        The scene's ground sampling distance, metres: turns lengths into pixels.
     settings : DetectSettings
         Of which patch, overlap, batch and block count here.
     """

@@ -41,8 +41,9 @@ class RasterRef:
     ----------
     uri : str
         Anything that GDAL opens.
-    gsd : float
-        Metres on the ground of a scene pixel: the model's.
+    gsd : (float, float)
+        The finest and the coarsest metres on the ground of a scene pixel, see
+        :func:`open_raster`.
     source_gsd : float or None
         Metres on the ground of a raster pixel, in place of what the CRS says.
     bands : tuple of int or None
@@ -55,7 +56,7 @@ class RasterRef:
     """
 
     uri: str
-    gsd: float
+    gsd: tuple[float, float]
     source_gsd: float | None = None
     bands: tuple[int, ...] | None = None
     stretch: Stretch | None = None

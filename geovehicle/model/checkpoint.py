@@ -25,7 +25,7 @@ from geovehicle.files import replacing
 from geovehicle.model.build import build_detector
 from geovehicle.model.int8 import names_of
 from geovehicle.model.weights import SHIPPED, shipped_path, shipped_ranges
-from geovehicle.settings import DetectorConfig
+from geovehicle.settings import FINER, DetectorConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,6 +75,20 @@ class Info(Generic[Config]):
     licence: str
     provenance: dict[str, Any]
     ranges: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def finest_gsd(self) -> float:
+        """Finest ground sampling distance that scenes are searched at by default, metres.
+
+        The finest that the training has shown, but not beyond :data:`FINER`.
+        """
+        finest = self.gsd
+        match self.provenance.get("settings"):
+            case {"gsd_range": [float(low), _]}:
+                finest = low
+            case {"scales": [_, float(largest)]} if largest > 0:
+                finest = self.gsd / largest
+        return min(self.gsd, max(self.gsd / FINER, finest))
 
 
 ModelInfo = Info[DetectorConfig]

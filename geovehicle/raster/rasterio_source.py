@@ -20,7 +20,7 @@ from geovehicle.raster.bands import choose_bands, levels_of, names_of, palette_o
 from geovehicle.raster.doubts import odd_stretch
 from geovehicle.raster.gdal import calling_gdal, open_dataset
 from geovehicle.raster.inputs import is_remote, name_of
-from geovehicle.raster.source import Patch, Stretch, is_black, opened, scene_grid
+from geovehicle.raster.source import Patch, Stretch, clipped_gsd, is_black, opened, scene_grid
 from geovehicle.raster.stored import Stored, stored_in
 from geovehicle.raster.vetting import refuse_large_tiles
 from geovehicle.settings import WIDEST_VEHICLE_M
@@ -46,7 +46,7 @@ where overviews come in; this many more are read all around and cut off."""
 
 def open_raster(
     path: str | os.PathLike[str],
-    gsd: float | None,
+    gsd: float | tuple[float, float] | None,
     *,
     source_gsd: float | None = None,
     bands: tuple[int, ...] | None = None,
@@ -61,9 +61,10 @@ def open_raster(
     ----------
     path : str or path-like
         A file, or anything else that GDAL opens.
-    gsd : float or None
-        Metres on the ground of a scene pixel: the model's, or None for the raster's own, the
-        finer one where its pixels are not square.
+    gsd : float, (float, float) or None
+        Metres on the ground of a scene pixel.  Of a finest and a coarsest, the raster's own is
+        taken where it lies between them, and with None in any case: the finer one where its
+        pixels are not square.
     source_gsd : float, optional
         Metres on the ground of a raster pixel, in place of what the CRS says; the
         grids of the source have it as their ``gsd``.
@@ -99,7 +100,7 @@ def open_raster(
 
 
 class RasterioSource:
-    """A raster seen at the model's ground sampling distance; see :func:`open_raster`.
+    """A raster seen at a ground sampling distance; see :func:`open_raster`.
 
     Attributes
     ----------
@@ -109,7 +110,7 @@ class RasterioSource:
         The raster's own pixels.
     grid : GeoGrid
         The scene's pixels: the native grid itself where its ground sampling
-        distance is within ``GSD_TOLERANCE`` of the model's.
+        distance is within ``GSD_TOLERANCE`` of the scene's.
     gsd, native_gsd : tuple of float
         Metres on the ground of a scene pixel, and of a raster pixel, along a row and along a
         column.
@@ -122,8 +123,8 @@ class RasterioSource:
         GDAL's notes beside it.
     metadata : str
         The XMP packet of the camera or of other software; empty without.
-    model_gsd : float
-        The ground sampling distance that was asked for.
+    scene_gsd : float
+        The ground sampling distance of the scene that was asked for.
     stretch : Stretch or None
         How values became 8 bits; None where they were.
     stretch_doubt : Doubt or None
@@ -134,7 +135,7 @@ class RasterioSource:
         self,
         dataset: DatasetReader,
         name: str,
-        gsd: tuple[float | None, float | None],
+        gsd: tuple[float | tuple[float, float] | None, float | None],
         bands: tuple[int, ...] | None,
         stretch: Stretch | None = None,
     ) -> None:
@@ -143,7 +144,7 @@ class RasterioSource:
         self._damaged = "the file is damaged or incomplete"
         if is_remote(dataset.name):
             self._damaged += ", or its server does not answer"
-        model_gsd, source_gsd = gsd
+        asked, source_gsd = gsd
         with calling_gdal(name, "is not understood", self._damaged):
             self.bands = choose_bands(dataset, name, bands)
             refuse_large_tiles(dataset, name, self.bands)
@@ -159,8 +160,10 @@ class RasterioSource:
             self.metadata = str(dataset.tags(ns="xml:XMP").get("xml:XMP", ""))
         try:
             self.native_gsd = _native_gsd(self.native_grid, bool(gcps), bool(rpcs))
-            self.model_gsd = min(self.native_gsd) if model_gsd is None else model_gsd
-            self.grid = scene_grid(self.native_grid, self.native_gsd, self.model_gsd)
+            span = (asked, asked) if isinstance(asked, float | int) else asked
+            own = min(self.native_gsd)
+            self.scene_gsd = own if span is None else clipped_gsd(own, span)
+            self.grid = scene_grid(self.native_grid, self.native_gsd, self.scene_gsd)
             self.gsd = (
                 self.native_gsd[0] * self.native_grid.width / self.grid.width,
                 self.native_gsd[1] * self.native_grid.height / self.grid.height,
@@ -225,7 +228,7 @@ class RasterioSource:
         around = self._with_margin((window.col, window.row, right, bottom))
         left, top = around[:2]
         shape = around[3] - top, around[2] - left
-        pixels, valid = self._pixels(around, shape, _square(self.model_gsd))
+        pixels, valid = self._pixels(around, shape, _square(self.scene_gsd))
         rows, columns = (
             slice(window.row - top, bottom - top),
             slice(window.col - left, right - left),
@@ -250,7 +253,7 @@ class RasterioSource:
             If the file is damaged.
         """
         around = self._with_margin(window)
-        if min(around[2] - around[0], around[3] - around[1]) < _square(self.model_gsd):
+        if min(around[2] - around[0], around[3] - around[1]) < _square(self.scene_gsd):
             return True  # too little black to be the outside
         left, top, right, bottom = self._native(around)
         more = RESAMPLING_MARGIN if self.grid != self.native_grid else 0
@@ -263,7 +266,7 @@ class RasterioSource:
 
     def _with_margin(self, window: Bounds) -> Bounds:
         """Return what has to be read around a window, scene pixels."""
-        margin = max(RESAMPLING_MARGIN, _square(self.model_gsd) - 1)
+        margin = max(RESAMPLING_MARGIN, _square(self.scene_gsd) - 1)
         left, top, right, bottom = window
         return (
             max(0, left - margin),
@@ -293,7 +296,7 @@ class RasterioSource:
         factor = max(1.0, max(self.grid.width, self.grid.height) / longest)
         width, height = (max(1, round(n / factor)) for n in (self.grid.width, self.grid.height))
         scene = 0, 0, self.grid.width, self.grid.height
-        pixels, valid = self._pixels(scene, (height, width), _square(self.model_gsd * factor))
+        pixels, valid = self._pixels(scene, (height, width), _square(self.scene_gsd * factor))
         return Patch(pixels, valid, PatchWindow(0, 0, width, height, (0, 0, width, height)))
 
     def _pixels(

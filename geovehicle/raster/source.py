@@ -101,6 +101,12 @@ class Stretch:
         return eight_bit
 
 
+def clipped_gsd(gsd: float, span: tuple[float, float]) -> float:
+    """Return a ground sampling distance, or the end of a span, finest first, that it is beyond."""
+    finest, coarsest = span
+    return min(max(gsd, finest), coarsest)
+
+
 def scene_grid(native: GeoGrid, native_gsd: tuple[float, float], gsd: float) -> GeoGrid:
     """Return the grid over a raster's ground at a ground sampling distance.
 

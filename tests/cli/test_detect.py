@@ -34,7 +34,7 @@ def parked_car(monkeypatch):
     found = Detections(boxes_of(footprint), np.ones(1), np.ones(1), footprint)
 
     class Detector:
-        info = SimpleNamespace(gsd=0.1, licence="none")
+        info = SimpleNamespace(gsd=0.1, finest_gsd=0.1, licence="none")
         labels = ("car", "bus")
         score, nms = 0.5, 0.3
         arithmetic = "exact"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from geovehicle.baselines.hog_detector import (
     LinearWindows,
     save_windows,
 )
-from geovehicle.engines.detectors import describe, load_detector
+from geovehicle.engines.detectors import describe, load_detector, scene_gsds
 from geovehicle.errors import CheckpointError, GeoVehicleError
 from geovehicle.evaluation import evaluate
 from geovehicle.model.detector import VehicleDetector
@@ -84,3 +85,18 @@ def test_evaluation_and_detection_take_either_kind(hog: Path, make_raster, tmp_p
     report = evaluate([image], hog)
     assert (report.score, report.total.rates.vehicles) == (0.5, 0)
     assert report.total.rates.detections == len(found.vehicles) > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "span"),
+    [(None, (0.1, 0.2)), (0.05, (0.05, 0.2)), (0.2, (0.2, 0.2)), (3, (0.2, 0.2))],
+)
+def test_scenes_are_as_fine_as_weights_allow_or_users_ask(
+    asked: float | None, span: tuple[float, float]
+) -> None:
+    info = SimpleNamespace(gsd=0.2, finest_gsd=0.1)
+    assert scene_gsds(info, DetectSettings(finest=asked)) == span
+
+
+def test_windows_of_one_size_see_scenes_of_one_resolution() -> None:
+    assert scene_gsds(INFO, PLAIN) == (0.2, 0.2)

@@ -30,7 +30,7 @@ GSD = 0.1
 def task_of(path: Path, width: int = 96) -> BlockTask:
     search = Search(width, 64, GSD, DetectSettings())
     weights = WeightsRef.of(DEFAULT)
-    return BlockTask(3, RasterRef(str(path), GSD), search, search.plan().blocks[0], weights)
+    return BlockTask(3, RasterRef(str(path), (GSD, GSD)), search, search.plan().blocks[0], weights)
 
 
 def views_of(count: int, *, footprints: bool, seed: int = 0) -> Views:
@@ -84,7 +84,7 @@ def test_a_raster_stays_open_in_its_thread(make_raster: Any) -> None:
 
 
 def test_the_longest_unused_raster_is_closed(make_raster: Any) -> None:
-    refs = [RasterRef(str(make_raster(f"{n}.tif")), GSD) for n in range(OPEN_RASTERS + 1)]
+    refs = [RasterRef(str(make_raster(f"{n}.tif")), (GSD, GSD)) for n in range(OPEN_RASTERS + 1)]
     first = tasks._source(refs[0])
     for ref in refs[1:]:
         tasks._source(ref)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from geovehicle.model.weights import (
     shipped_path,
     shipped_ranges,
 )
+from geovehicle.settings import FINER, DetectorConfig
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -188,3 +190,29 @@ def _with_metadata(content: bytes, change: dict[str, str]) -> bytes:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return struct.pack("<Q", len(text)) + text + content[8 + length :]
+
+
+@pytest.mark.parametrize(
+    ("settings", "finest"),
+    [
+        ({"gsd_range": None, "scales": [0.7, 1.2]}, 0.1 / 1.2),
+        ({"gsd_range": [0.09, 0.2], "scales": [0.7, 1.5]}, 0.09),
+        ({"gsd_range": [0.02, 0.2]}, 0.1 / FINER),
+        ({"scales": (0.7, 1.5)}, 0.1 / FINER),
+        ({"scales": [0.5, 0.8]}, 0.1),
+        ({"scales": [0.7, -1.5]}, 0.1),
+        ({"scales": [0.7, math.nan]}, 0.1),
+        ({"gsd_range": [math.nan, 0.2]}, 0.1 / FINER),
+        ({"scales": "wide", "gsd_range": 3}, 0.1),
+        ("none", 0.1),
+        (None, 0.1),
+    ],
+)
+def test_a_scene_may_be_as_fine_as_the_training_has_shown(settings: object, finest: float) -> None:
+    provenance = {} if settings is None else {"settings": settings}
+    info = ModelInfo(DetectorConfig(), ("vehicle",), 0.1, "CC0-1.0", provenance)
+    assert info.finest_gsd == pytest.approx(finest)
+
+
+def test_the_shipped_weights_have_been_shown_finer_pixels() -> None:
+    assert read_info(DEFAULT).finest_gsd == pytest.approx(0.1 / FINER)

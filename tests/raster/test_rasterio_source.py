@@ -653,3 +653,14 @@ class TestSharedData:
         with open_raster(shared_data / "ortho" / name, GSD) as source:
             assert (source.grid.width, source.grid.height) == size
             assert source.grid.ground_sampling_distance() == pytest.approx((GSD, GSD), rel=0.05)
+
+
+@pytest.mark.parametrize(("gsd", "scene"), [(0.05, 0.08), (0.09, 0.09), (0.1, 0.1), (0.15, 0.1)])
+def test_between_two_resolutions_a_raster_is_read_in_its_own_pixels(
+    make_raster: Any, gsd: float, scene: float
+) -> None:
+    path = make_raster(gsd=(gsd, gsd), width=300, height=200)
+    with open_raster(path, (0.08, 0.1)) as source:
+        assert source.scene_gsd == pytest.approx(scene, rel=1e-3)
+        assert (source.grid == source.native_grid) == (gsd in (0.09, 0.1))
+        assert source.grid.width == pytest.approx(300 * gsd / scene, abs=1)

@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 
 from geovehicle.errors import GeoreferenceError
 from geovehicle.georeference import GeoGrid
-from geovehicle.raster.source import Stretch, is_black, opened, scene_grid
+from geovehicle.raster.source import Stretch, clipped_gsd, is_black, opened, scene_grid
 
 NATIVE = GeoGrid(300, 200, Affine(0.25, 0, 155e3, 0, -0.25, 463e3), CRS.from_epsg(28992))
 
@@ -22,6 +22,13 @@ def test_each_axis_gets_its_own_pixel_count() -> None:
     grid = scene_grid(NATIVE, (0.25, 0.02), 0.10)
     assert (grid.width, grid.height) == (750, 40)
     assert grid.transform.a == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    ("own", "scene"), [(0.02, 0.08), (0.08, 0.08), (0.09, 0.09), (0.1, 0.1), (0.11, 0.1)]
+)
+def test_a_resolution_beyond_a_span_becomes_its_end(own: float, scene: float) -> None:
+    assert clipped_gsd(own, (0.08, 0.1)) == scene
 
 
 @pytest.mark.parametrize("gsd", [(0.1, 0.1), (0.0951, 0.1049)])
