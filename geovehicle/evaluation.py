@@ -13,7 +13,7 @@ from PIL import Image
 
 from geovehicle.engines.detectors import describe, load_detector, scene_gsds
 from geovehicle.engines.scene import Detector, search
-from geovehicle.errors import DatasetError
+from geovehicle.errors import DatasetError, GeoreferenceError
 from geovehicle.footprints import lengthwise, rectangles_of, straight
 from geovehicle.georeference import GeoGrid
 from geovehicle.matching import Overlaps
@@ -259,6 +259,15 @@ def _confusion(
     return measurement.confusion(told, types, labels)
 
 
+def _scene_of(image: LabelledImage, gsd: float) -> GeoGrid:
+    """Return the grid of an image at a ground sampling distance."""
+    own = GeoGrid(image.width, image.height, Affine.identity(), None)
+    try:
+        return scene_grid(own, (image.gsd, image.gsd), gsd)
+    except GeoreferenceError as error:
+        raise DatasetError(f"{image.path}: {error}") from error
+
+
 def predict(
     images: Sequence[LabelledImage],
     detector: Detector,
@@ -274,14 +283,13 @@ def predict(
     Raises
     ------
     DatasetError
-        If an image cannot be read.
+        If an image cannot be read, or has hardly any ground by its ground sampling distance.
     """
     found = []
     settings = replace(settings, block=math.isqrt(settings.batch - 1) + 1)  # one holds a batch
     for done, image in enumerate(images, start=1):
         gsd = clipped_gsd(image.gsd, gsds)
-        own = GeoGrid(image.width, image.height, Affine.identity(), None)
-        grid = scene_grid(own, (image.gsd, image.gsd), gsd)
+        grid = _scene_of(image, gsd)
         size = grid.width, grid.height
         picture = Image.fromarray(image.read()).resize(size, Image.Resampling.BICUBIC)
         pixels = np.asarray(picture).transpose(2, 0, 1)

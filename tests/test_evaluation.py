@@ -339,6 +339,12 @@ def test_images_between_two_resolutions_keep_their_pixels(
     assert seen == [width]
 
 
+def test_an_image_without_ground_is_named(tmp_path: Path) -> None:
+    image = replace(labelled([]), path=tmp_path / "photo.png", width=200, height=100, gsd=1e-5)
+    with pytest.raises(DatasetError, match=r"photo\.png: .*0\.02 x 0\.01 pixels of 0\.1 m"):
+        predict([image], lambda patches: [], DetectSettings(), gsds=(0.10, 0.10))
+
+
 def test_patches_of_an_image_go_through_the_detector_in_batches(tmp_path: Path) -> None:
     Image.fromarray(np.full((300, 600, 3), 90, np.uint8)).save(tmp_path / "photo.png")
     image = replace(labelled([]), path=tmp_path / "photo.png", width=600, height=300)
