@@ -93,7 +93,7 @@ def doubts_about(
         empty = flat(sample)
     unseen = empty or source.stretch_doubt
     found = [
-        scale(source.native_gsd, source.scene_gsd),
+        scale(source.native_gsd, source.model_gsd),
         contradiction(source.native_grid.gsd, source.crs_gsd),
         skew(source.native_grid, source.native_gsd),
         oblique(source.metadata),

@@ -123,8 +123,8 @@ class RasterioSource:
         GDAL's notes beside it.
     metadata : str
         The XMP packet of the camera or of other software; empty without.
-    scene_gsd : float
-        The ground sampling distance of the scene that was asked for.
+    model_gsd, scene_gsd : float
+        The coarsest ground sampling distance that was asked for, and that of the scene.
     stretch : Stretch or None
         How values became 8 bits; None where they were.
     stretch_doubt : Doubt or None
@@ -162,6 +162,7 @@ class RasterioSource:
             self.native_gsd = _native_gsd(self.native_grid, bool(gcps), bool(rpcs))
             span = (asked, asked) if isinstance(asked, float | int) else asked
             own = min(self.native_gsd)
+            self.model_gsd = own if span is None else span[1]
             self.scene_gsd = own if span is None else clipped_gsd(own, span)
             self.grid = scene_grid(self.native_grid, self.native_gsd, self.scene_gsd)
             self.gsd = (

@@ -92,6 +92,11 @@ class TestSize:
     def test_it_is_that_of_the_raster(self, make_raster: Any) -> None:
         assert _kinds(make_raster(pixels=_scene(), gsd=(0.5, 0.5))) == ["coarse"]
 
+    def test_a_finer_search_makes_no_finer_raster_true(self, make_raster: Any) -> None:
+        with open_raster(make_raster(pixels=_scene(), gsd=(0.0045, 0.0045)), (0.05, GSD)) as source:
+            (doubt,) = doubts_about(source, [], chosen=True)[:1]
+        assert doubt.kind == "fine"
+
 
 class TestContradiction:
     """``--gsd`` and the CRS."""
