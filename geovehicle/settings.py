@@ -59,7 +59,7 @@ BLACK_LEVEL = 6
 by a few levels."""
 
 GSD_TOLERANCE = 0.05
-"""Rasters within 5 % of the model's GSD are read as they are: the detector is
+"""Rasters within 5 % of the scene's GSD are read as they are: the detector is
 trained over a scale range many times wider, and unresampled pixels are exact."""
 
 RIM = 16
@@ -448,7 +448,8 @@ class DetectSettings(Ranged):
     finest: float | None = setting(
         None,
         "Finest ground sampling distance that rasters are searched at, metres; finer ones are"
-        " reduced to it.  [default: 1.3 times finer than the model's, as far as it was trained so]",
+        f" reduced to it.  [default: {FINER:g} times finer than the model's, as far as it was"
+        " trained so]",
         minimum=0.0,
         open_minimum=True,
     )
