@@ -53,7 +53,7 @@ class Variant:
         the focal loss of an oriented base it is :data:`FOCAL_BOX_WEIGHT`.  The
         thresholds, which the shipped detector's were chosen by looking at results, are
         the paper's.  So are the horizontal boxes: no other row could be compared with
-        oriented ones.
+        oriented ones.  Nor is anything smoothed, which HOG + SVM does not do either.
         """
         losses: dict[bool, LossName] = {True: "focal", False: "cross-entropy"}
         return replace(
@@ -68,6 +68,7 @@ class Variant:
             ),
             oriented=False,
             types=(),
+            smoothing=PAPER.detector.smoothing,
             score_threshold=SCORE,
             nms_iou=PAPER.detector.nms_iou,
         )

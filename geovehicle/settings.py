@@ -152,6 +152,9 @@ LARGEST_TUPLE = 32
 LARGEST_POOLED = 2**27
 """Values of all pooled proposals of a patch of 1024 pixels: those of the paper are a tenth."""
 
+LARGEST_SMOOTHING = 0.25
+"""Of a network's smoothing: with it a pixel keeps half of itself along each axis."""
+
 LAYER_CHUNK = 50_000
 """Rows of a layer that are written at once: about 80 MB while it happens, and more do not go
 faster."""
@@ -268,6 +271,8 @@ class DetectorConfig:
     """Regress the vehicle's own rectangle in place of the horizontal box around it."""
     types: tuple[str, ...] = ()
     """Types of vehicle that the head tells apart as its second answer; none without."""
+    smoothing: float = 0.0
+    """What a pixel takes of each neighbour in its row, then in its column, before detection."""
     detections_per_patch: int = 300
     score_threshold: float = 0.5
     """Detections below it are not reported unless the user asks for them."""
@@ -293,6 +298,8 @@ class DetectorConfig:
         for name in ("prior", "rpn_nms_iou", "score_threshold", "nms_iou"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it is 1 at most")
+        if self.smoothing > LARGEST_SMOOTHING:
+            raise SettingsError(f"smoothing is {self.smoothing}; it is {LARGEST_SMOOTHING} at most")
         self._check_proposals()
         if self.types not in ((), VEHICLE_TYPES) or (self.types and not self.oriented):
             raise SettingsError(
@@ -350,6 +357,7 @@ DEFAULT_DETECTOR = DetectorConfig(
     head_regression_weight=0.3,
     oriented=True,
     rpn_top_n=1500,
+    smoothing=0.08,
     detections_per_patch=1000,
     score_threshold=0.55,
     nms_iou=0.15,

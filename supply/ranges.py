@@ -1,7 +1,7 @@
 """Measures what int8 needs to know of shipped weights: ``python supply/ranges.py train.json``.
 
 Shows the images of a data set in the COCO layout, a share of each of its sources, to the
-network and writes the largest value that each convolution sees beside the weights.
+network and writes the largest value that each convolution sees into the file beside them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from geovehicle.exporting import patches_of
 from geovehicle.files import replacing
 from geovehicle.model.checkpoint import load_checkpoint
 from geovehicle.model.int8 import ranges_of
-from geovehicle.model.weights import DEFAULT, RANGES, shipped_path
+from geovehicle.model.weights import BESIDE, DEFAULT, shipped_path
 from geovehicle.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -37,8 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     ranges = ranges_of(model, ([torch.from_numpy(one).float() / 255] for one in patches))
     rounded = {name: float(f"{largest:.4g}") for name, largest in ranges.items()}
-    with replacing(shipped_path(DEFAULT).with_suffix(RANGES)) as path:
-        path.write_text(json.dumps(rounded, indent=1) + "\n", encoding="utf-8")
+    beside = shipped_path(DEFAULT).with_suffix(BESIDE)
+    found = json.loads(beside.read_text(encoding="utf-8")) | {"ranges": rounded}
+    with replacing(beside) as path:
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ def test_no_row_has_a_number_that_was_chosen_for_another(scripts: dict[str, Modu
         assert config.head_regression_weight == (0.1 if variant.head else 1.0)
     rows = [*configs.values(), scripts["runs"].HOG_SVM]
     assert {(one.nms_iou, one.score_threshold) for one in rows} == {(0.3, 0.5)}
+    assert {config.smoothing for config in configs.values()} == {0.0}
     assert variants.SCORE == 0.5
 
 

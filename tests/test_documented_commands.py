@@ -39,7 +39,7 @@ from geovehicle.data import synthetic, tiles
 from geovehicle.engines import dask
 from geovehicle.model import build
 from geovehicle.model.checkpoint import ModelInfo, save_checkpoint
-from geovehicle.model.weights import DEFAULT, RANGES, SHIPPED, ShippedWeights
+from geovehicle.model.weights import BESIDE, DEFAULT, SHIPPED, ShippedWeights
 from geovehicle.runtimes import graph
 from geovehicle.settings import DEFAULT_DETECTOR, HogSvmConfig
 
@@ -292,7 +292,7 @@ def stand(tiny_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Simple
         torch.manual_seed(0)
         info = ModelInfo(small(FOUND_EVERYWHERE), ("vehicle",), 0.1, "CC0-1.0", {"images": 0})
         save_checkpoint(stand.weights, build.build_detector(info.config), info)
-        stand.weights.with_suffix(RANGES).write_text("{}")
+        stand.weights.with_suffix(BESIDE).write_text('{"config": {}, "ranges": {}}')
         put_in(patch, stand)
         patch.chdir(files)
 

@@ -123,7 +123,7 @@ def test_a_wheel_holds_the_package_and_its_description_only(wheel):
         "geovehicle/export/webmap.html.jinja",
         "geovehicle/export/webmap.js",
         "geovehicle/model/weights/stand_in.safetensors",
-        "geovehicle/model/weights/vehicles_10cm.ranges.json",
+        "geovehicle/model/weights/vehicles_10cm.json",
         "geovehicle/qgis/plugin/icon.svg",
         "geovehicle/qgis/plugin/metadata.txt",
     }

@@ -136,6 +136,12 @@ def test_settings_cannot_be_changed() -> None:
         PAPER.detector.focal_gamma = 0.0  # type: ignore[misc]
 
 
+def test_smoothing_leaves_a_pixel_half_of_itself() -> None:
+    DetectorConfig(smoothing=0.25)
+    with pytest.raises(SettingsError, match=r"smoothing is 0\.3; it is 0\.25 at most"):
+        DetectorConfig(smoothing=0.3)
+
+
 def test_an_anchor_is_not_both_vehicle_and_background() -> None:
     DetectorConfig(rpn_negative_iou=0.4, rpn_positive_iou=0.4)
     with pytest.raises(SettingsError, match=r"rpn_negative_iou is 0\.5, which is above"):

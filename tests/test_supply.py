@@ -29,11 +29,14 @@ def test_ranges_are_written_beside_the_weights_that_they_are_of(
     (tmp_path / "train.json").write_text(json.dumps(labels))
     model, info = load_checkpoint(weights)
     place = tmp_path / "weights.safetensors"
+    (tmp_path / "weights.json").write_text('{"config": {"score_threshold": 0.4}, "ranges": {}}')
     names = script["main"].__globals__
     monkeypatch.setitem(names, "load_checkpoint", lambda _: (model, info))
     monkeypatch.setitem(names, "shipped_path", lambda _: place)
     script["main"]([str(tmp_path / "train.json"), "--patches", "1"])
-    ranges = json.loads((tmp_path / "weights.ranges.json").read_text())
+    found = json.loads((tmp_path / "weights.json").read_text())
+    assert found["config"] == {"score_threshold": 0.4}
+    ranges = found["ranges"]
     assert set(ranges) == names_of(model)
     assert min(ranges.values()) > 0
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import struct
+import sys
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,7 +24,7 @@ from geovehicle.errors import CheckpointError, SettingsError
 from geovehicle.files import replacing
 from geovehicle.model.build import build_detector
 from geovehicle.model.int8 import names_of
-from geovehicle.model.weights import SHIPPED, shipped_path, shipped_ranges
+from geovehicle.model.weights import SHIPPED, shipped_path, told_beside
 from geovehicle.settings import FINER, DetectorConfig
 
 if TYPE_CHECKING:
@@ -181,8 +181,13 @@ def read_info(weights: str | PathLike[str]) -> ModelInfo:
 def _info_of(path: Path) -> ModelInfo:
     info = from_metadata(path, FORMAT, DetectorConfig)
     try:
-        return replace(info, ranges=info.ranges or _ranges(shipped_ranges(path)))
-    except (OSError, TypeError, ValueError) as error:
+        told = told_beside(path)
+        if told is None:
+            return info
+        found = json.loads(told)
+        config = replace(info.config, **found["config"])
+        return replace(info, config=config, ranges=_ranges(found["ranges"]))
+    except (OSError, KeyError, TypeError, ValueError, SettingsError) as error:
         raise CheckpointError(
             f"what belongs to {path} is missing or altered; install geovehicle again"
         ) from error
@@ -257,15 +262,16 @@ def described(metadata: Mapping[str, str], configure: Callable[..., Config]) -> 
         gsd=gsd,
         licence=metadata["licence"],
         provenance=dict(json.loads(metadata["provenance"])),
-        ranges=_ranges(metadata.get("ranges", "{}")),
+        ranges=_ranges(json.loads(metadata.get("ranges", "{}"))),
     )
 
 
-def _ranges(told: str) -> dict[str, float]:
-    ranges = dict(json.loads(told, parse_int=float))
-    if not all(type(largest) is float and 0 < largest < math.inf for largest in ranges.values()):
+def _ranges(told: Mapping[str, Any]) -> dict[str, float]:
+    ranges = dict(told)
+    largest = sys.float_info.max
+    if not all(type(one) in (int, float) and 0 < one <= largest for one in ranges.values()):
         raise ValueError("ranges of values that are none")
-    return ranges
+    return {name: float(one) for name, one in ranges.items()}
 
 
 def locate(weights: str | PathLike[str]) -> Path:

@@ -31,7 +31,13 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models.detection.image_list import ImageList
 
 from geovehicle.model.backbone import ResNet50V2
-from geovehicle.model.build import IMAGENET_MEAN, IMAGENET_STD, Features, Normalize
+from geovehicle.model.build import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    Features,
+    Normalize,
+    smoothed,
+)
 from geovehicle.model.int8 import use_int8
 from geovehicle.model.pooling import PooledHead
 from geovehicle.model.stripes import Stripes
@@ -42,6 +48,10 @@ if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
 
     from geovehicle.model.heads import DetectionHeads
+
+
+ROWS_AT_ONCE = 64
+"""Rows of a patch that are normalised together, few enough for a processor's caches."""
 
 
 def for_inference(
@@ -74,7 +84,7 @@ def for_inference(
     """
     fused = copy.deepcopy(model).eval().requires_grad_(False)
     backbone = fused.backbone.backbone
-    fused.transform = FusedNormalize(_first_norm(backbone), dtype)
+    fused.transform = FusedNormalize(_first_norm(backbone), dtype, fused.transform.smoothing)
     _fold_batch_norm(backbone)
     fused.backbone = FusedFeatures(fused.backbone)
     if ranges is not None:
@@ -90,7 +100,7 @@ def for_inference(
 
 
 class FusedNormalize(Normalize):
-    """Bytes to what the first convolution sees, in one step; patches keep their size.
+    """Bytes to what the first convolution sees, a few rows at a time; patches keep their size.
 
     Parameters
     ----------
@@ -98,10 +108,12 @@ class FusedNormalize(Normalize):
         What the backbone begins with.
     dtype : torch.dtype
         Of the result.
+    smoothing : float
+        As :class:`geovehicle.model.build.Normalize` takes it.
     """
 
-    def __init__(self, norm: nn.BatchNorm2d | None, dtype: torch.dtype) -> None:
-        super().__init__()
+    def __init__(self, norm: nn.BatchNorm2d | None, dtype: torch.dtype, smoothing: float) -> None:
+        super().__init__(smoothing)
         self._dtype = dtype
         scale, shift = 1 / torch.tensor(IMAGENET_STD), torch.zeros(3)
         if norm is not None:
@@ -132,8 +144,16 @@ class FusedNormalize(Normalize):
         for place, image, (rows, columns) in zip(batch, images, sizes, strict=True):
             place[:, rows:] = self.outside
             place[:, :rows, columns:] = self.outside
-            place[:, :rows, :columns] = torch.addcmul(self.offset, image.float(), self.scale)
+            for top in range(0, rows, ROWS_AT_ONCE):
+                own = place[:, top : min(top + ROWS_AT_ONCE, rows), :columns]
+                own[:] = torch.addcmul(self.offset, self._rows(image, top), self.scale)
         return ImageList(batch, sizes), targets
+
+    def _rows(self, image: Tensor, top: int) -> Tensor:
+        """Return rows of an image from one on, smoothed by those beside them as well."""
+        above = min(top, 1)
+        seen = smoothed(image[:, top - above : top + ROWS_AT_ONCE + 1].float(), self.smoothing)
+        return seen[:, above : above + ROWS_AT_ONCE]
 
 
 class FusedFeatures(nn.Module):

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import nms, roi_align
 
-from geovehicle.model.build import CONV4_STRIDE, IMAGENET_MEAN, IMAGENET_STD
+from geovehicle.model.build import CONV4_STRIDE, IMAGENET_MEAN, IMAGENET_STD, smoothed
 from geovehicle.model.orientation import decode
 from geovehicle.model.proposals import share_of
 from geovehicle.settings import ONNX_LARGEST_SIDE
@@ -86,7 +86,11 @@ class DetectorGraph(nn.Module):
         """Return the batch of one that the backbone sees, 0 outside of the patch."""
         rows, columns = (torch.arange(side) for side in image.shape[1:])
         within = (rows < size[0])[:, None] & (columns < size[1])
-        return torch.where(within, (image.float() - self.mean) / self.std, 0.0)[None]
+        if self._config.smoothing:  # which sees one pixel beyond the patch
+            image = image[:, torch.minimum(rows, size[0] - 1)]
+            image = image[:, :, torch.minimum(columns, size[1] - 1)]
+        seen = smoothed(image.float(), self._config.smoothing)
+        return torch.where(within, (seen - self.mean) / self.std, 0.0)[None]
 
     def _proposals(self, objectness: Tensor, deltas: Tensor, size: Tensor) -> Tensor:
         """Return the best boxes (P, 4), as :class:`ProposalNetwork` does."""

@@ -126,7 +126,7 @@ def test_footprints_that_are_the_boxes_count_as_well(tiny: SimpleNamespace) -> N
     assert len({one["images"] for one in facts}) == 3
 
 
-LATER = ("oriented", "types", "head_direction_weight", "head_type_weight")
+LATER = ("oriented", "types", "head_direction_weight", "head_type_weight", "smoothing")
 """Fields of the network that the first states do not tell."""
 
 

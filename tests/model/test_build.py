@@ -5,11 +5,14 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
-from geovehicle.model.build import Features, Normalize, build_detector
+from geovehicle.model.build import Features, Normalize, build_detector, smoothed
 from geovehicle.settings import (
     DEFAULT_DETECTOR,
     FASTER_RCNN,
+    LARGEST_SMOOTHING,
     PAPER,
     VEHICLE_TYPES,
     DetectorConfig,
@@ -95,6 +98,31 @@ def test_patches_are_never_resized() -> None:
         assert len(one["boxes"])
         assert one["boxes"][:, 2].max() <= image.shape[2]
         assert one["boxes"][:, 3].max() <= image.shape[1]
+
+
+@given(
+    share=st.floats(0.01, LARGEST_SMOOTHING),
+    sides=st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    seed=st.integers(0, 99),
+)
+def test_pixels_take_a_share_of_their_neighbours(
+    share: float, sides: tuple[int, int], seed: int
+) -> None:
+    image = torch.rand(3, *sides, generator=torch.Generator().manual_seed(seed))
+    own = torch.tensor([share, 1 - 2 * share, share])
+    beyond = F.pad(image[:, None], (1, 1, 1, 1), mode="replicate")
+    expected = F.conv2d(beyond, torch.outer(own, own)[None, None])[:, 0]
+    torch.testing.assert_close(smoothed(image, share), expected)
+
+
+def test_only_detection_smooths() -> None:
+    image = torch.rand(3, 64, 64)
+    seen = {}
+    for smoothing, training in ((0.0, False), (0.1, True), (0.1, False)):
+        batch, _ = Normalize(smoothing).train(training)([image])
+        seen[smoothing, training] = batch.tensors
+    torch.testing.assert_close(seen[0.1, True], seen[0.0, False], rtol=0, atol=0)
+    assert seen[0.1, False].std() < 0.8 * seen[0.0, False].std()
 
 
 def test_a_classifier_without_prior_starts_hundreds_of_times_higher() -> None:

@@ -19,7 +19,7 @@ from geovehicle.model.weights import (
     SHIPPED,
     ShippedWeights,
     shipped_path,
-    shipped_ranges,
+    told_beside,
 )
 from geovehicle.settings import FINER, DetectorConfig
 
@@ -180,7 +180,47 @@ def test_ranges_for_int8_are_kept(tmp_path: Path, model: GeneralizedRCNN, info: 
 def test_shipped_weights_are_prepared_for_int8(saved: Path) -> None:
     model, info = load_checkpoint(DEFAULT)
     assert set(info.ranges) == names_of(model)
-    assert shipped_ranges(saved) == "{}"
+    assert told_beside(saved) is None
+
+
+@pytest.fixture
+def shipped(saved: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return what lies beside weights that ship in place of the default ones."""
+    digest = checkpoint.sha256(saved)
+    monkeypatch.setitem(SHIPPED, DEFAULT, ShippedWeights(str(saved), digest))
+    return saved.with_suffix(".json")
+
+
+def test_what_was_found_of_shipped_weights_goes_before_what_they_say(
+    shipped: Path, info: ModelInfo
+) -> None:
+    changes = {"score_threshold": 0.42, "smoothing": 0.1}
+    shipped.write_text(json.dumps({"config": changes, "ranges": {"a": 2}}))
+    config = replace(info.config, **changes)
+    assert read_info(DEFAULT) == replace(info, config=config, ranges={"a": 2.0})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "",
+        "7",
+        "[]",
+        '{"config": {}}',
+        '{"ranges": {}}',
+        '{"config": {"smothing": 0.1}, "ranges": {}}',
+        '{"config": {"smoothing": 0.5}, "ranges": {}}',
+        '{"config": {}, "ranges": {"a": true}}',
+        '{"config": {}, "ranges": [1]}',
+    ],
+)
+def test_damage_to_what_was_found_is_told(shipped: Path, told: str) -> None:
+    shipped.write_text(told)
+    with pytest.raises(CheckpointError, match=r"what belongs to .* is missing or altered"):
+        read_info(DEFAULT)
+    shipped.unlink()
+    with pytest.raises(CheckpointError, match=r"what belongs to .* is missing or altered"):
+        read_info(DEFAULT)
 
 
 def _with_metadata(content: bytes, change: dict[str, str]) -> bytes:

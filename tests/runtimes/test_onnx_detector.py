@@ -50,6 +50,17 @@ def test_an_exported_network_answers_as_torch(
     assert (np.diff(found.scores) <= 0).all()
 
 
+def test_what_lies_beyond_the_patch_does_not_count(exported: tuple[Path, Path]) -> None:
+    model, info = load_checkpoint(exported[0])
+    image = torch.randint(0, 256, (3, 96, 128), dtype=torch.uint8)
+    other = image.clone()
+    other[:, 75:] = other[:, :, 90:] = 255
+    size, graph = torch.tensor([75, 90]), DetectorGraph(model, info.config)
+    seen = [graph._normalised(one, size) for one in (image, other)]
+    assert info.config.smoothing > 0
+    torch.testing.assert_close(seen[1], seen[0], rtol=0, atol=0)
+
+
 def test_the_file_describes_itself_as_the_checkpoint(exported: tuple[Path, Path]) -> None:
     checkpoint, file = exported
     assert describe(file) == describe(checkpoint)

@@ -16,8 +16,9 @@ class ShippedWeights:
 
 DEFAULT = "vehicles-10cm"
 
-RANGES = ".ranges.json"
-"""Ends the name of the file beside weights that ``supply/ranges.py`` writes."""
+BESIDE = ".json"
+"""Ends the name of the file beside weights that tells what was found after they were
+published: settings of the configuration, and the ranges that ``supply/ranges.py`` writes."""
 
 SHIPPED: dict[str, ShippedWeights] = {
     DEFAULT: ShippedWeights(
@@ -32,11 +33,11 @@ def shipped_path(name: str) -> Path:
     return Path(__file__).parent / SHIPPED[name].file
 
 
-def shipped_ranges(path: Path) -> str:
-    """Return the ranges for int8 of shipped weights in a file, as JSON; none for other files.
+def told_beside(path: Path) -> str | None:
+    """Return what was found of the shipped weights in a file, as JSON; None for other files.
 
-    They lie beside the weights, of which each version stays in the history for ever.
+    It lies beside the weights, of which each version stays in the history for ever.
     """
     if path not in map(shipped_path, SHIPPED):
-        return "{}"
-    return path.with_suffix(RANGES).read_text(encoding="utf-8")
+        return None
+    return path.with_suffix(BESIDE).read_text(encoding="utf-8")
