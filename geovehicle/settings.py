@@ -359,7 +359,7 @@ DEFAULT_DETECTOR = DetectorConfig(
     rpn_top_n=1500,
     smoothing=0.08,
     detections_per_patch=1000,
-    score_threshold=0.55,
+    score_threshold=0.6,
     nms_iou=0.15,
 )
 """The detector of the shipped weights: the paper's network with a lighter head
