@@ -47,6 +47,7 @@ def _about(weights: dict[str, Any]) -> dict[str, str]:
     return {
         "classes": ", ".join(weights["classes"]),
         "ground sampling distance": f"{weights['gsd']:g} m",
+        "finest search": f"{weights['finest_gsd']:.3g} m",
         "licence": weights["licence"],
         "size": f"{weights['bytes'] / 1e6:.1f} MB",
         **({"backbone": config["backbone"]} if "backbone" in config else {"model": "HOG + SVM"}),

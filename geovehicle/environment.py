@@ -69,7 +69,7 @@ def shipped_weights() -> list[dict[str, Any]]:
 def describe_weights(weights: str | Path) -> dict[str, Any]:
     """Return what a checkpoint says about itself, with its name and size in bytes.
 
-    ``int8`` tells whether it is prepared for that.
+    ``finest_gsd`` is that of its searches, metres, ``int8`` tells whether it is prepared for that.
 
     Raises
     ------
@@ -77,7 +77,8 @@ def describe_weights(weights: str | Path) -> dict[str, Any]:
         If the weights cannot be used.
     """
     size = locate(weights).stat().st_size
-    facts = asdict(describe(weights))
+    info = describe(weights)
+    facts = asdict(info) | {"finest_gsd": info.finest_gsd}
     facts["int8"] = bool(facts.pop("ranges"))
     return {"name": str(weights), "bytes": size, **facts}
 

@@ -151,9 +151,11 @@ class Job:
         }
 
     def provenance(self) -> Provenance:
-        """Return where the layer comes from, with the thresholds that were in force."""
+        """Return where the layer comes from, with the settings that were in force."""
         regions = {"aoi": self.where.include, "exclude": self.where.exclude}
+        finest, _ = scene_gsds(self.detector.info, self.settings)
         in_force = {"score": self.detector.score, "nms": self.detector.nms}
+        in_force |= {"finest": round(finest, 6)}
         named_regions = {name: named(one.name) for name, one in regions.items() if one}
         return Provenance(
             command="detect",

@@ -397,6 +397,7 @@ class TestProvenance:
         assert told["weights_sha256"] == SHIPPED["vehicles-10cm"].sha256
         assert told["licence"] == "none"
         assert (told["settings"]["score"], told["settings"]["nms"]) == (0.4, 0.2)
+        assert told["settings"]["finest"] == 0.1
         assert told["settings"]["aoi"] == "area.gpkg"
         assert "exclude" not in told["settings"]
         assert str(tmp_path) not in json.dumps(told)

@@ -23,6 +23,7 @@ def test_versions_devices_and_weights(run):
     assert kinds in {"float32", "bfloat16"}
     assert all(weights["int8"] for weights in told["weights"])
     assert "  int8: prepared" in run("info").stdout.splitlines()
+    assert "  finest search: 0.0769 m" in run("info").stdout.splitlines()
     assert [weights["name"] for weights in told["weights"]] == list(SHIPPED)
 
 
@@ -49,6 +50,7 @@ def test_a_checkpoint(run, weights):
         f"weights {weights}",
         "  classes: vehicle",
         "  ground sampling distance: 0.1 m",
+        "  finest search: 0.1 m",
         "  licence: CC0-1.0",
         f"  size: {weights.stat().st_size / 1e6:.1f} MB",
         "  backbone: resnet50v2",
@@ -75,10 +77,10 @@ def test_a_hog_svm(run, tmp_path):
 
 def test_a_checkpoint_that_knows_footprints_and_types(run, monkeypatch):
     config = asdict(DetectorConfig(oriented=True, types=VEHICLE_TYPES))
-    told = {"name": "mine", "classes": ["vehicle"], "gsd": 0.1, "licence": "none", "bytes": 1}
+    told = {"name": "mine", "classes": ["vehicle"], "gsd": 0.1, "finest_gsd": 0.1, "bytes": 1}
     monkeypatch.setattr(
         "geovehicle.environment.describe_weights",
-        lambda name: {**told, "config": config, "provenance": {}},
+        lambda name: {**told, "licence": "none", "config": config, "provenance": {}},
     )
     lines = run("info", "--weights", "mine").stdout.splitlines()
     assert {"  boxes: oriented", "  types: car, van, bus, truck"} <= set(lines)
