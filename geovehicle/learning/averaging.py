@@ -81,8 +81,12 @@ class Calibration:
 
         Without any batches there are none, see :func:`geovehicle.model.int8.ranges_of`.
         """
-        with self._precise(model):
-            return ranges_of(model, self._crops(model))
+        model.transform.train()  # nothing is smoothed: crops are as smooth as patches will be
+        try:
+            with self._precise(model):
+                return ranges_of(model, self._crops(model))
+        finally:
+            model.transform.eval()
 
     def _crops(self, model: GeneralizedRCNN) -> Iterator[list[Tensor]]:
         """Yield batches of crops on the model's device, float32 in [0, 1]."""

@@ -186,7 +186,7 @@ def _info_of(path: Path) -> ModelInfo:
             return info
         found = json.loads(told)
         config = replace(info.config, **found["config"])
-        return replace(info, config=config, ranges=_ranges(found["ranges"]))
+        return replace(info, config=config, ranges=_ranges(found["ranges"]) or info.ranges)
     except (OSError, KeyError, TypeError, ValueError, SettingsError) as error:
         raise CheckpointError(
             f"what belongs to {path} is missing or altered; install geovehicle again"

@@ -10,7 +10,7 @@ from torch import nn
 from geovehicle.data.sampling import TrainingCrops
 from geovehicle.learning import averaging
 from geovehicle.learning.averaging import Calibration, decay, moving_average
-from geovehicle.model.build import build_detector
+from geovehicle.model.build import Normalize, build_detector
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,11 +58,13 @@ def test_ranges_for_int8_are_measured_on_the_run_s_own_crops(
     tiny: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = tiny.photos(tmp_path / "photo.png")
-    model = build_detector(tiny.DETECTOR).eval()
+    model = build_detector(replace(tiny.DETECTOR, smoothing=0.1)).eval()
     shown: list[torch.Tensor] = []
 
     def recorded(seen: object, crops: Any) -> dict[str, float]:
         assert seen is model
+        noise = torch.rand(3, 8, 8)
+        assert torch.equal(model.transform.normalize(noise), Normalize().normalize(noise))
         shown.extend(crop for batch in crops for crop in batch)
         return {"conv4": 3.0}
 
@@ -72,6 +74,7 @@ def test_ranges_for_int8_are_measured_on_the_run_s_own_crops(
     crops = TrainingCrops(images, settings)
     assert len(shown) == 4
     assert all(torch.equal(one, crops[number][0]) for number, one in enumerate(shown))
+    assert not model.transform.training
 
 
 def test_without_calibration_there_are_no_ranges(tiny: SimpleNamespace, tmp_path: Path) -> None:

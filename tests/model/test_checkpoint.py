@@ -200,6 +200,17 @@ def test_what_was_found_of_shipped_weights_goes_before_what_they_say(
     assert read_info(DEFAULT) == replace(info, config=config, ranges={"a": 2.0})
 
 
+def test_ranges_that_came_with_shipped_weights_stay(
+    tmp_path: Path, model: GeneralizedRCNN, info: ModelInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ready.safetensors"
+    save_checkpoint(path, model, replace(info, ranges={"a": 2.0}))
+    path.with_suffix(".json").write_text('{"config": {}, "ranges": {}}')
+    ready = ShippedWeights(str(path), checkpoint.sha256(path))
+    monkeypatch.setitem(SHIPPED, DEFAULT, ready)
+    assert read_info(DEFAULT).ranges == {"a": 2.0}
+
+
 @pytest.mark.parametrize(
     "told",
     [
