@@ -21,7 +21,7 @@ from geovehicle.model.weights import (
     shipped_path,
     told_beside,
 )
-from geovehicle.settings import FINER, DetectorConfig
+from geovehicle.settings import DEFAULT_DETECTOR, FINER, DetectorConfig
 
 if TYPE_CHECKING:
     from torchvision.models.detection.generalized_rcnn import GeneralizedRCNN
@@ -161,6 +161,7 @@ def test_shipped_weights_are_the_published_ones() -> None:
     assert checkpoint.sha256(shipped_path(DEFAULT)) == SHIPPED[DEFAULT].sha256
     assert shipped_path(DEFAULT).stat().st_size < 75e6
     assert read_info(DEFAULT).gsd == 0.10
+    assert read_info(DEFAULT).config == DEFAULT_DETECTOR  # as the model card says
 
 
 def test_description_survives_replaced_thresholds(
