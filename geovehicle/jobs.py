@@ -145,6 +145,7 @@ class Job:
         return {
             "version": __version__,
             "weights": self.weights.sha256,
+            "configuration": asdict(self.detector.info.config),  # some of it lies beside weights
             "arithmetic": self.detector.arithmetic,
             "settings": settings,
             "rasters": [sheet.identity() for sheet in self.sheets],
@@ -154,8 +155,11 @@ class Job:
         """Return where the layer comes from, with the settings that were in force."""
         regions = {"aoi": self.where.include, "exclude": self.where.exclude}
         finest, _ = scene_gsds(self.detector.info, self.settings)
-        in_force = {"score": self.detector.score, "nms": self.detector.nms}
-        in_force |= {"finest": round(finest, 6)}
+        in_force = {
+            "score": self.detector.score,
+            "nms": self.detector.nms,
+            "finest": round(finest, 6),
+        }
         named_regions = {name: named(one.name) for name, one in regions.items() if one}
         return Provenance(
             command="detect",

@@ -35,7 +35,7 @@ from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.jobs import Memory, prepare
 from geovehicle.model.weights import SHIPPED
 from geovehicle.regions import read_whereabouts
-from geovehicle.settings import DetectSettings
+from geovehicle.settings import DetectorConfig, DetectSettings
 
 if TYPE_CHECKING:
     from geovehicle.jobs import Job
@@ -353,6 +353,14 @@ class TestFingerprint:
         assert planted.prepared([path], finder, asked).fingerprint() == before
         finder = planted.RedFinder(arithmetic="cuda bfloat16")
         assert planted.prepared([path], finder).fingerprint() != before
+
+    def test_so_does_the_configuration(self, make_raster: Any, planted: Any) -> None:
+        path, prints = make_raster(), []
+        for smoothing in (0.0, 0.1):
+            finder = planted.RedFinder()
+            finder.info = replace(finder.info, config=DetectorConfig(smoothing=smoothing))
+            prints.append(planted.prepared([path], finder).fingerprint())
+        assert prints[0] != prints[1]
 
     def test_so_do_the_weights(self, make_raster: Any, planted: Any, tmp_path: Path) -> None:
         path, weights = make_raster(), tmp_path / "w.safetensors"

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +16,8 @@ from geovehicle import __version__
 from geovehicle.detections import Detections
 from geovehicle.footprints import boxes_of, corners_of
 from geovehicle.journal import open_journal
+from geovehicle.model.checkpoint import ModelInfo
+from geovehicle.settings import DEFAULT_DETECTOR
 
 SCRIPT = Path(sys.executable).with_name("geovehicle")
 
@@ -34,7 +35,7 @@ def parked_car(monkeypatch):
     found = Detections(boxes_of(footprint), np.ones(1), np.ones(1), footprint)
 
     class Detector:
-        info = SimpleNamespace(gsd=0.1, finest_gsd=0.1, licence="none")
+        info = ModelInfo(DEFAULT_DETECTOR, ("car", "bus"), 0.1, "none", {})
         labels = ("car", "bus")
         score, nms = 0.5, 0.3
         arithmetic = "exact"
