@@ -1,4 +1,4 @@
-"""``geovehicle label``: ignore boxes that a detector confirms become labels."""
+"""``geovehicle label``: what labels and a detector agree upon becomes better labels."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ from .progress import Pace, StatusLine, clock
     help="The data set with the new labels, in the folder of the old one.",
 )
 @weights_option
+@click.option(
+    "--footprints",
+    is_flag=True,
+    help="Tell how labelled vehicles lie instead, where four turned views agree.",
+)
 @options_of(
     DetectSettings,
     leave_out=("bands", "boxes", "block"),
@@ -41,6 +46,7 @@ def command(
     dataset: Path,
     output: Path,
     weights: str,
+    footprints: bool,
     settings: DetectSettings,
     overwrite: bool,
     as_json: bool,
@@ -51,8 +57,12 @@ def command(
     Where a detection of at least --score (0.3 unless given) covers such a box, both
     vouch for a vehicle, and a training on NEW.json learns from it.  Everything else
     in the data set stays as it is.
+
+    With --footprints, ignore boxes stay, and labels that tell a horizontal box only get
+    the four corners of their vehicle, where it is found alike in three of four views of
+    the image and fills the box.
     """
-    from geovehicle.labelling import confirm_ignored
+    from geovehicle.labelling import add_footprints, confirm_ignored
 
     if output.resolve().parent != dataset.resolve().parent:
         raise click.UsageError("NEW.json must lie beside DATASET.json, where the images are")
@@ -64,9 +74,15 @@ def command(
             line.show(f"image {done}/{images}  {clock(pace(done, images)[1])} left")
             events.progress(done, images)
 
-        result = confirm_ignored(dataset, weights, settings, report)
+        change = add_footprints if footprints else confirm_ignored
+        result = change(dataset, weights, settings, report)
     with replacing(output) as temporary:
         temporary.write_text(json.dumps(result.content), encoding="ascii")
-    total = result.labels + result.ignored
-    summary = {"labels": result.labels, "ignored": result.ignored, "output": str(output)}
-    tell(summary, f"{result.labels} of {total} ignore boxes became labels → {output}", as_json)
+    keys, what = (
+        (("footprints", "without"), "labels got footprints")
+        if footprints
+        else (("labels", "ignored"), "ignore boxes became labels")
+    )
+    summary = {keys[0]: result.changed, keys[1]: result.left, "output": str(output)}
+    total = result.changed + result.left
+    tell(summary, f"{result.changed} of {total} {what} → {output}", as_json)

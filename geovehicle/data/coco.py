@@ -18,7 +18,7 @@ import json
 import math
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,8 +26,9 @@ import numpy as np
 
 from geovehicle.data.pictures import read_rgb
 from geovehicle.data.texts import read_file, shown
+from geovehicle.data.turns import AS_STORED, Turn
 from geovehicle.errors import DatasetError
-from geovehicle.footprints import straight
+from geovehicle.footprints import boxes_of, straight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class LabelledImage:
     image_id : int
         Its id in the data set.
     width, height : int
-        Its size, pixels.
+        Its size, pixels, as it lies.
     gsd : float
         Ground sampling distance, metres.
     source, scene : str
@@ -89,6 +90,8 @@ class LabelledImage:
     oriented : ndarray
         Shape (N,), bool: whether the footprint lies as the vehicle does; all false
         without footprints.
+    turn : Turn
+        How the file's pixels are turned before they are the image's.
 
     Raises
     ------
@@ -108,6 +111,7 @@ class LabelledImage:
     types: tuple[str, ...] = ()
     footprints: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 4, 2)))
     oriented: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    turn: Turn = AS_STORED
 
     def __post_init__(self) -> None:
         count, known = len(self.boxes), self.oriented
@@ -129,12 +133,28 @@ class LabelledImage:
             If the file is missing, damaged or of another size than labelled.
         """
         pixels = read_rgb(self.path)
-        if pixels.shape[:2] != (self.height, self.width):
+        height, width = pixels.shape[:2]
+        labelled = self.turn.size((self.width, self.height))
+        if (width, height) != labelled:
             raise DatasetError(
-                f"{self.path} is {pixels.shape[1]} x {pixels.shape[0]} pixels, "
-                f"its labels say {self.width} x {self.height}"
+                f"{self.path} is {width} x {height} pixels, "
+                f"its labels say {labelled[0]} x {labelled[1]}"
             )
-        return pixels
+        return np.ascontiguousarray(self.turn.pixels(pixels))
+
+    def turned(self, turn: Turn) -> LabelledImage:
+        """Return the image as it lies after a turn, its labels with it."""
+        size = self.width, self.height
+        width, height = turn.size(size)
+        return replace(
+            self,
+            width=width,
+            height=height,
+            boxes=boxes_of(turn.points(straight(self.boxes), size)),
+            ignore=boxes_of(turn.points(straight(self.ignore), size)),
+            footprints=turn.points(self.footprints, size),
+            turn=self.turn.then(turn),
+        )
 
 
 def read_coco(path: Path, default_gsd: float | None = None) -> list[LabelledImage]:

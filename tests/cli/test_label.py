@@ -27,6 +27,32 @@ def test_the_whole_way(run, weights, crowded):
     assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png"]
 
 
+def test_footprints_are_another_change(run, dataset):
+    content = json.loads(dataset.read_text())
+    for one in content["images"]:
+        one["gsd"] = 0.1
+    dataset.write_text(json.dumps(content))
+    new = dataset.with_name("new.json")
+    arguments = ("label", dataset, "-o", new, "--footprints")
+    result = run(*arguments)
+    assert result.exit_code == 0, result.stderr
+    labels = json.loads(new.read_text())["annotations"]
+    outlined = sum("self_outlined" in one for one in labels)
+    assert result.stdout == f"{outlined} of {len(labels)} labels got footprints → {new}\n"
+    (summary,) = map(json.loads, run(*arguments, "--overwrite", "--json").stdout.splitlines())
+    assert summary["footprints"] + summary["without"] == len(labels)
+    assert (summary["footprints"], summary["output"]) == (outlined, str(new))
+
+
+def test_horizontal_weights_are_one_line(run, weights, dataset):
+    new = dataset.with_name("new.json")
+    arguments = ("-o", new, "--weights", weights, "--gsd", 0.1, "--footprints")
+    result = run("label", dataset, *arguments)
+    assert result.exit_code == 3
+    assert "horizontal boxes only" in result.stderr
+    assert not new.exists()
+
+
 def test_json_is_a_summary_and_events(run, weights, crowded):
     new = crowded.with_name("new.json")
     result = run("label", crowded, "-o", new, "--weights", weights, "--json")

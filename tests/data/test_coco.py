@@ -14,6 +14,7 @@ from PIL import Image
 from geovehicle.data.coco import LabelledImage, four_corners, read_coco
 from geovehicle.data.coco_writer import labels_in
 from geovehicle.data.records import Labels
+from geovehicle.data.turns import TURNS, Turn
 from geovehicle.errors import DatasetError
 from geovehicle.footprints import (
     boxes_of,
@@ -323,6 +324,71 @@ def test_other_boxes_bring_their_own_corners(folder: Path) -> None:
     changed = replace(image, boxes=np.array([[3.0, 4, 5, 6], [1, 1, 9, 3]]))
     assert changed.footprints.tolist() == straight(changed.boxes).tolist()
     assert changed.oriented.tolist() == [False, False]
+
+
+class TestTurned:
+    """An image that marks the corners of a vehicle by four pixels, and fills an ignore box."""
+
+    CORNERS = np.array([[20.0, 10.0], [24.0, 13.0], [18.0, 21.0], [14.0, 18.0]]) + 0.5
+    """The middles of the pixels that mark them."""
+
+    @pytest.fixture
+    def image(self, tmp_path: Path) -> LabelledImage:
+        pixels = np.zeros((60, 90, 3), np.uint8)
+        for number, (x, y) in enumerate(self.CORNERS.astype(int), start=1):
+            pixels[y, x] = 50 * number
+        pixels[40:42, 70:75] = 255
+        Image.fromarray(pixels).save(tmp_path / "image.png")
+        return LabelledImage(
+            path=tmp_path / "image.png",
+            image_id=1,
+            width=90,
+            height=60,
+            gsd=0.1,
+            source="",
+            scene="",
+            boxes=boxes_of(self.CORNERS),
+            ignore=np.array([[70.0, 40, 75, 42]]),
+            types=("car",),
+            footprints=self.CORNERS[None],
+            oriented=np.array([True]),
+        )
+
+    @staticmethod
+    def marks(image: LabelledImage) -> NDArray[np.float64]:
+        """Return the middles of the pixels that mark the corners, in the order of these."""
+        grey = image.read()[..., 0]
+        places = [np.argwhere(grey == 50 * number)[0] for number in (1, 2, 3, 4)]
+        return np.array(places, float)[:, ::-1] + 0.5
+
+    def check(self, image: LabelledImage) -> None:
+        np.testing.assert_allclose(image.footprints[0], self.marks(image))
+        np.testing.assert_allclose(image.boxes, boxes_of(image.footprints))
+        ((left, top, right, bottom),) = image.ignore.astype(int)
+        assert image.read()[top:bottom, left:right].min() == 255
+        assert (image.read() == 255).sum() == 3 * (right - left) * (bottom - top)
+
+    def test_labels_go_where_the_pixels_go(self, image: LabelledImage) -> None:
+        seen = set()
+        for turn in TURNS:
+            view = image.turned(turn)
+            self.check(view)
+            assert (view.types, view.oriented.tolist()) == (("car",), [True])
+            assert view.read().flags.c_contiguous
+            seen.add((view.width, view.height, view.read().tobytes()))
+        assert len(seen) == 8
+
+    def test_what_is_turned_may_be_turned_again(self, image: LabelledImage) -> None:
+        for first in TURNS:
+            for second in TURNS:
+                self.check(image.turned(first).turned(second))
+            again = image.turned(first).turned(first.back())
+            assert again.turn == image.turn
+            np.testing.assert_array_equal(again.read(), image.read())
+
+    def test_another_size_is_told_as_labelled(self, image: LabelledImage) -> None:
+        with pytest.raises(DatasetError, match="is 90 x 60 pixels, its labels say 80 x 60"):
+            replace(image, width=80).turned(Turn(1)).read()
 
 
 def test_images_become_rgb(folder: Path) -> None:
