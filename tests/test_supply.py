@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from geovehicle.model.checkpoint import load_checkpoint
+from geovehicle.model.checkpoint import load_checkpoint, save_checkpoint
 from geovehicle.model.int8 import names_of
 
 SUPPLY = Path(__file__).parents[1] / "supply"
@@ -39,6 +41,42 @@ def test_ranges_are_written_beside_the_weights_that_they_are_of(
     ranges = found["ranges"]
     assert set(ranges) == names_of(model)
     assert min(ranges.values()) > 0
+
+
+def test_the_mean_of_detectors_remembers_each(weights: Path, tmp_path: Path) -> None:
+    script = runpy.run_path(str(SUPPLY / "average.py"))
+    one, info = load_checkpoint(weights)
+    layer = "roi_heads.box_predictor.deltas.weight"
+    parts = []
+    for number, factor in enumerate((1.0, 3.0)):
+        one.load_state_dict(
+            {layer: factor * load_checkpoint(weights)[0].state_dict()[layer]}, strict=False
+        )
+        parts.append(tmp_path / f"{number}.safetensors")
+        told = replace(
+            info, provenance={"images": number}, ranges=dict.fromkeys(names_of(one), 4.0 - number)
+        )
+        save_checkpoint(parts[-1], one, told)
+    mean = tmp_path / "mean.safetensors"
+    script["main"]([*map(str, parts), "-o", str(mean)])
+    states = [load_checkpoint(path)[0].state_dict() for path in (*parts, mean)]
+    torch.testing.assert_close(states[2][layer], 2 * states[0][layer], rtol=1e-3, atol=0)
+    for name in states[0].keys() - {layer}:
+        torch.testing.assert_close(states[2][name], states[0][name])
+    found = load_checkpoint(mean)[1]
+    assert found.provenance == {"images": 0, "mean_of": {"1": {"images": 0}, "2": {"images": 1}}}
+    assert set(found.ranges.values()) == {4.0}
+    assert (found.config, found.licence) == (info.config, info.licence)
+
+
+def test_detectors_that_differ_have_no_mean(weights: Path, tmp_path: Path) -> None:
+    script = runpy.run_path(str(SUPPLY / "average.py"))
+    model, info = load_checkpoint(weights)
+    other = tmp_path / "other.safetensors"
+    save_checkpoint(other, model, replace(info, gsd=0.2))
+    with pytest.raises(SystemExit, match="differ in"):
+        script["main"]([str(weights), str(other), "-o", str(tmp_path / "mean.safetensors")])
+    assert not (tmp_path / "mean.safetensors").exists()
 
 
 def package(name: str, *flaws: str) -> dict[str, Any]:
