@@ -76,6 +76,7 @@ WEIGHTS = (
     "runs/mine/model.safetensors",
     "oriented.safetensors",
     "last.safetensors",
+    "mean.safetensors",
     "resnet50v2.safetensors",
     "resnet50v2_imagenet_conv1-4.safetensors",
 )
@@ -118,7 +119,7 @@ ELSEWHERE = {
     "pip install": "an installation; .ci/run does it, and the extras are compared below",
     "GEOVEHICLE_KILLS=50 python -m pytest": "a test of this suite, which has a smaller number",
     "make ": "its targets; .ci/run calls them all",
-    "python supply/": "changes the shipped ranges; tests/test_supply.py has weights of its own",
+    "python supply/": "makes what ships; tests/test_supply.py has weights of its own",
     "python benchmarks/": "each has a test of its own, with small numbers; asked below",
     "python -m venv": "the environments of other programs, to compare with",
     "geodeep/bin/": "likewise",

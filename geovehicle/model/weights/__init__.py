@@ -23,7 +23,7 @@ published: settings of the configuration, and the ranges that ``supply/ranges.py
 SHIPPED: dict[str, ShippedWeights] = {
     DEFAULT: ShippedWeights(
         "vehicles_10cm.safetensors",
-        "16914bf50cbf5457d8ee6fd15b4c56be5ab1ad0f9584104fa2fbd8afb20c3eaa",
+        "c7487b7e352beeef62029c68db4b8745841cd9617bf7d49ddbc62d18a84e00ce",
     ),
 }
 
