@@ -26,6 +26,7 @@ from geovehicle.engines.detectors import load_detector, scene_gsds
 from geovehicle.errors import CheckpointError
 from geovehicle.evaluation import predict
 from geovehicle.footprints import boxes_of, corners_of, lengthwise, rectangles_of
+from geovehicle.model.weights import DEFAULT
 from geovehicle.settings import DetectSettings
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def add_footprints(
     }
     detector = load_detector(weights, settings)
     if not getattr(detector.info.config, "oriented", False):
-        raise CheckpointError(f"{weights} tells horizontal boxes only, no footprints")
+        raise CheckpointError(
+            f"{weights} tells horizontal boxes only; give weights that tell how vehicles lie,"
+            f" such as {DEFAULT}"
+        )
     gsds = scene_gsds(detector.info, settings)
     found: dict[int, list[NDArray[np.float64]]] = {}
     for done, image in enumerate(images.values(), start=1):

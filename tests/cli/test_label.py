@@ -50,6 +50,7 @@ def test_horizontal_weights_are_one_line(run, weights, dataset):
     result = run("label", dataset, *arguments)
     assert result.exit_code == 3
     assert "horizontal boxes only" in result.stderr
+    assert "such as vehicles-10cm" in result.stderr
     assert not new.exists()
 
 
