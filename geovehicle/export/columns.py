@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyogrio
 import shapely
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import geopandas as gpd
+    from pyproj import CRS
+
+BATCH = 2**16
+"""Rows of a batch, as many as GDAL reads at once: more do not go faster."""
 
 
 def columns_of(frame: gpd.GeoDataFrame, schema: pa.Schema | None = None) -> pa.Table:
@@ -34,6 +42,48 @@ def columns_of(frame: gpd.GeoDataFrame, schema: pa.Schema | None = None) -> pa.T
     wkb = pa.array(shapely.to_wkb(frame.geometry.to_numpy(), flavor="iso"), pa.binary())
     table = table.append_column(geometry, wkb).replace_schema_metadata(None)
     return table.cast(schema or pa.schema([_common(one) for one in table.schema]))
+
+
+def batches_of(frame: gpd.GeoDataFrame) -> pa.RecordBatchReader:
+    """Return a layer as batches of columns, see :func:`columns_of`.
+
+    Each is made when it is asked for, so the geometries are never all there as WKB, and other
+    threads have their turn in between.
+
+    Parameters
+    ----------
+    frame : geopandas.GeoDataFrame
+        N rows, whose fields are simple, see :func:`is_simple`.
+    """
+    schema = columns_of(frame.iloc[:0]).schema
+    starts = range(0, len(frame), BATCH)
+    tables = (columns_of(frame.iloc[start : start + BATCH], schema) for start in starts)
+    return pa.RecordBatchReader.from_batches(
+        schema, (batch for table in tables for batch in table.to_batches())
+    )
+
+
+def write_batches(
+    batches: pa.RecordBatchReader, path: Path, driver: str, crs: CRS | None, **options: Any
+) -> None:
+    """Write or append columns.
+
+    Parameters
+    ----------
+    batches : pyarrow.RecordBatchReader
+        Of columns that :func:`columns_of` makes.
+    path : pathlib.Path
+    driver : str
+        Of GDAL.
+    crs : pyproj.CRS or None
+        Of the layer.
+    **options
+        Of :func:`pyogrio.write_arrow`, and of the driver.
+    """
+    with warnings.catch_warnings():
+        # a raster without CRS gives a layer without CRS
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        pyogrio.write_arrow(batches, path, driver=driver, crs=_text(crs), **options)
 
 
 def holds_texts(column: pd.Series[Any]) -> bool:
@@ -67,3 +117,11 @@ def _common(field: pa.Field) -> pa.Field:
     if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return field.with_type(pa.string())
     return field
+
+
+def _text(crs: CRS | None) -> str | None:
+    """Return a CRS as GDAL takes it."""
+    if crs is None:
+        return None
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else crs.to_wkt("WKT1_GDAL")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyogrio
 
-from geovehicle.export.columns import columns_of
+from geovehicle.export.columns import columns_of, write_batches
+from geovehicle.export.formats import FLATGEOBUF
 from geovehicle.export.present import as_multi
 from geovehicle.export.readback import Tally
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import geopandas as gpd
-    from pyproj import CRS
 
     from geovehicle.export.formats import Kind
 
@@ -59,17 +57,16 @@ class FlatGeobuf:
     def finish(self) -> bool:
         """Write the file, and tell whether it has every row."""
         self.close()
-        with pa.OSFile(str(self._stage)) as source, warnings.catch_warnings():
+        with pa.OSFile(str(self._stage)) as source:
             stage = pa.ipc.open_file(source)
             batches = (stage.get_batch(number) for number in range(stage.num_record_batches))
-            warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
-            pyogrio.write_arrow(
+            write_batches(
                 pa.RecordBatchReader.from_batches(stage.schema, batches),
                 self._file,
-                driver="FlatGeobuf",
+                FLATGEOBUF,
+                self._crs,
                 geometry_name=self._geometry,
                 geometry_type=self._kind.geometry,
-                crs=_text(self._crs),
                 # the index holds no rows without geometries
                 SPATIAL_INDEX="YES" if self._indexed else "NO",
             )
@@ -85,11 +82,3 @@ class FlatGeobuf:
         self._schema, self._geometry, self._crs = schema, frame.geometry.name, frame.crs
         self._tally = Tally.of(frame, self._kind.ours)
         self._writer = pa.ipc.new_file(self._stage, schema)
-
-
-def _text(crs: CRS | None) -> str | None:
-    """Return a CRS as GDAL takes it."""
-    if crs is None:
-        return None
-    code = crs.to_epsg()
-    return f"EPSG:{code}" if code else crs.to_wkt("WKT1_GDAL")

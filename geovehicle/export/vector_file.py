@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyogrio
 
 from geovehicle.errors import OutputError
-from geovehicle.export.columns import is_simple
+from geovehicle.export.columns import batches_of, is_simple, write_batches
 from geovehicle.export.formats import GEOJSON, format_of
 from geovehicle.export.present import as_multi
 from geovehicle.export.readback import Tally
@@ -90,19 +90,16 @@ class VectorFile:
 
     def _write(self, path: Path, frame: gpd.GeoDataFrame, append: bool = False) -> None:
         options: dict[str, Any] = {"layer": self._layer} if self._layer else {}
-        kind = self.present.geometry if self.present else self._kind.geometry
+        options["geometry_type"] = self.present.geometry if self.present else self._kind.geometry
+        options["append"] = append
+        if self._many:
+            frame = as_multi(frame)
         # layers of other software may have fields of other types, which rows are fitted to
-        by_columns = self._format.by_columns and self.present is None and is_simple(frame)
-        write_rows(
-            as_multi(frame) if self._many else frame,
-            path,
-            self._format,
-            append=append,
-            geometry_type=kind,
-            promote_to_multi=False,
-            use_arrow=by_columns,
-            **options,
-        )
+        if self._format.by_columns and self.present is None and is_simple(frame):
+            options |= {"geometry_name": frame.geometry.name, **self._format.options}
+            write_batches(batches_of(frame), path, self._format.driver, frame.crs, **options)
+        else:
+            write_rows(frame, path, self._format, promote_to_multi=False, **options)
 
     def _check_size(self, rows: int) -> None:
         limit = self._format.file_size

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ from geovehicle.detections import Detections
 from geovehicle.evaluation import Comparison, report
 from geovehicle.export.frame import FIELDS
 from geovehicle.export.report import Evaluation
+from geovehicle.export.vector_file import VectorFile
 from geovehicle.footprints import boxes_of, corners_of
 
 if TYPE_CHECKING:
@@ -188,3 +190,20 @@ def oriented(images: list[LabelledImage]) -> Evaluation:
     found = Detections(boxes_of(off), np.array([0.75, 0.875]), np.array([1, 0]), off)
     comparison = Comparison("oriented", ("car", "van"))
     return Evaluation("labels.json", [report([image], [found], 0.5, "mine", comparison)], [image])
+
+
+@pytest.fixture
+def around_writing(monkeypatch) -> Callable[..., None]:
+    """Return a function that puts another around what writes a piece of a file by GDAL.
+
+    That one is called with the genuine writer, the path, the rows and whether they are added.
+    """
+    genuine = VectorFile._write
+
+    def put(around: Callable[..., None]) -> None:
+        def writing(self, path, frame, append=False) -> None:
+            around(partial(genuine, self), path, frame, append)
+
+        monkeypatch.setattr(VectorFile, "_write", writing)
+
+    return put

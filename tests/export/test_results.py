@@ -12,6 +12,7 @@ from geovehicle.errors import OutputError
 from geovehicle.export.results import check_zones, write_layer, write_zones
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 BOX = shapely.box(500_000, 5_600_000, 500_010, 5_600_010)
@@ -69,14 +70,12 @@ def test_other_suffixes_are_refused_before_the_work(tmp_path: Path) -> None:
 
 
 def test_a_layer_that_lost_its_counts_is_not_put_in_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, around_writing: Callable[..., None]
 ) -> None:
-    real = pyogrio.write_dataframe
+    def losing(genuine, path: Path, frame: gpd.GeoDataFrame, append: bool) -> None:
+        genuine(path, frame.assign(vehicles=7), append)
 
-    def losing(frame: gpd.GeoDataFrame, *arguments: object, **options: object) -> None:
-        real(frame.assign(vehicles=7), *arguments, **options)
-
-    monkeypatch.setattr(pyogrio, "write_dataframe", losing)
+    around_writing(losing)
     path = tmp_path / "zones.gpkg"
     with pytest.raises(OutputError, match="came out incomplete"):
         write_zones(zones(BOX), path, ["vehicles"])

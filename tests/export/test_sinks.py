@@ -150,21 +150,21 @@ def test_a_file_survives_a_failure_while_rows_are_added(
     "damage", ["DELETE FROM vehicles WHERE id = 4", "DELETE FROM vehicles WHERE id = 1"]
 )
 def test_rows_that_get_lost_while_others_are_added_are_noticed(
-    tmp_path, monkeypatch, make_layer, damage
+    tmp_path, around_writing, make_layer, damage
 ):
     path = tmp_path / "cars.gpkg"
     write(make_layer(3), path)
-    before, genuine = state(tmp_path), pyogrio.write_dataframe
+    before = state(tmp_path)
 
-    def spoiling(frame, file, **options):
-        genuine(frame, file, **options)
+    def spoiling(genuine, file, *others):
+        genuine(file, *others)
         table = sqlite3.connect(file, isolation_level=None)
         for (name,) in table.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
             table.execute(f'DROP TRIGGER "{name}"')
         table.execute(damage)
         table.close()
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", spoiling)
+    around_writing(spoiling)
     with pytest.raises(OutputError, match="incomplete"):
         write(make_layer(3), adding(path))
     assert state(tmp_path) == before

@@ -12,7 +12,7 @@ import pyogrio
 import pytest
 import shapely
 
-from geovehicle.export import writers
+from geovehicle.export import columns, writers
 from geovehicle.export.destinations import Destination
 from geovehicle.export.formats import Kind
 from geovehicle.export.writers import LayerWriter, write
@@ -76,19 +76,22 @@ def by_rows(frame: gpd.GeoDataFrame, path: Path, geometry: str = "Polygon") -> P
 def ways(monkeypatch) -> list[bool]:
     """Return a list that tells of each piece whether it was written by columns."""
     found: list[bool] = []
-    genuine = pyogrio.write_dataframe
+    for name, by_columns in (("write_arrow", True), ("write_dataframe", False)):
+        genuine = getattr(pyogrio, name)
 
-    def noting(*arguments: Any, **options: Any) -> None:
-        found.append(options["use_arrow"])
-        genuine(*arguments, **options)
+        def noting(*arguments: Any, genuine=genuine, columns=by_columns, **options: Any) -> None:
+            found.append(columns)
+            genuine(*arguments, **options)
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", noting)
+        monkeypatch.setattr(pyogrio, name, noting)
     return found
 
 
+@pytest.mark.parametrize("batch", [3, 2**16])
 @pytest.mark.parametrize("rows", [slice(None), slice(2, 4), slice(0)])
 @pytest.mark.parametrize("crs", [25832, None])
-def test_columns_make_the_very_layer_that_rows_make(tmp_path, ways, rows, crs):
+def test_columns_make_the_very_layer_that_rows_make(tmp_path, monkeypatch, ways, batch, rows, crs):
+    monkeypatch.setattr(columns, "BATCH", batch)
     frame = gpd.GeoDataFrame(SIMPLE, geometry=SHAPES, crs=crs).iloc[rows]
     write(frame, tmp_path / "columns.gpkg", kind=Kind("cars"))
     assert stored(tmp_path / "columns.gpkg") == stored(by_rows(frame, tmp_path / "rows.gpkg"))

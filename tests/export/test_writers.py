@@ -330,43 +330,40 @@ def test_an_existing_file_is_replaced_only_on_demand(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", DRIVEN)
 @pytest.mark.parametrize("failure", [FeatureError("disk I/O\nerror"), OSError(28, "No space")])
-def test_an_existing_file_survives_a_failure_midway(tmp_path, monkeypatch, suffix, failure):
+def test_an_existing_file_survives_a_failure_midway(tmp_path, around_writing, suffix, failure):
     path = tmp_path / f"out{suffix}"
     write(layer(2), path)
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
-    genuine = pyogrio.write_dataframe
 
-    def failing(frame, path, **options):
-        genuine(frame, path, **options)
+    def failing(genuine, *arguments):
+        genuine(*arguments)
         raise failure
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", failing)
+    around_writing(failing)
     with pytest.raises(OutputError, match=re.escape(f"cannot write {path}: ")) as caught:
         write(layer(3), path, overwrite=True)
     assert "\n" not in str(caught.value)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_a_message_of_the_driver_names_the_output_not_the_temporary(tmp_path, monkeypatch):
-    def failing(frame, path, **options):
+def test_a_message_of_the_driver_names_the_output_not_the_temporary(tmp_path, around_writing):
+    def failing(genuine, path, *others):
         raise DataSourceError(f"{path}: failed")
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", failing)
+    around_writing(failing)
     with pytest.raises(OutputError, match=r"out\.gpkg: failed; see to") as caught:
         write(layer(), tmp_path / "out.gpkg")
     assert ".geovehicle-" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("suffix", "kept"), [(".dbf", -180), (".dbf", 1), (".shp", -180)])
-def test_a_file_that_the_driver_left_incomplete_is_noticed(tmp_path, monkeypatch, suffix, kept):
-    genuine = pyogrio.write_dataframe
-
-    def truncating(frame, path, **options):
-        genuine(frame, path, **options)
+def test_a_file_that_the_driver_left_incomplete_is_noticed(tmp_path, around_writing, suffix, kept):
+    def truncating(genuine, path, *others):
+        genuine(path, *others)
         part = Path(path).with_suffix(suffix)
         part.write_bytes(part.read_bytes()[:kept])
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", truncating)
+    around_writing(truncating)
     with pytest.raises(OutputError, match=r"out\.shp"):
         write(layer(), tmp_path / "out.shp")
     assert names(tmp_path) == set()
@@ -529,14 +526,14 @@ def test_pieces_of_few_rows_do_not_pile_up(tmp_path, monkeypatch):
     assert read(tmp_path / "out.gpkg")["id"].tolist() == [*range(1, 9)]
 
 
-def test_few_rows_are_collected_before_they_are_written(tmp_path, monkeypatch):
-    genuine, written = pyogrio.write_dataframe, []
+def test_few_rows_are_collected_before_they_are_written(tmp_path, monkeypatch, around_writing):
+    written = []
 
-    def counting(frame, path, **options):
+    def counting(genuine, path, frame, append):
         written.append(len(frame))
-        genuine(frame, path, **options)
+        genuine(path, frame, append)
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", counting)
+    around_writing(counting)
     monkeypatch.setattr(writers, "LAYER_CHUNK", 10)
     with LayerWriter(tmp_path / "out.gpkg") as writer:
         for part in pieces(layer(24), 4):
@@ -552,13 +549,12 @@ def test_few_rows_are_collected_before_they_are_written(tmp_path, monkeypatch):
         "UPDATE vehicles SET geom = NULL WHERE id = 2",
     ],
 )
-def test_a_row_that_does_not_come_back_is_noticed(tmp_path, monkeypatch, damage):
+def test_a_row_that_does_not_come_back_is_noticed(tmp_path, monkeypatch, around_writing, damage):
     monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
-    genuine = pyogrio.write_dataframe
 
-    def spoiling(frame, path, **options):
-        genuine(frame, path, **options)
-        if options["append"]:
+    def spoiling(genuine, path, frame, append):
+        genuine(path, frame, append)
+        if append:
             table = sqlite3.connect(path, isolation_level=None)
             # those of the spatial index need functions of the driver
             for (name,) in table.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
@@ -566,7 +562,7 @@ def test_a_row_that_does_not_come_back_is_noticed(tmp_path, monkeypatch, damage)
             table.execute(damage)
             table.close()
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", spoiling)
+    around_writing(spoiling)
     with pytest.raises(OutputError, match="incomplete"):
         write_pieces(layer(6), 3, tmp_path / "out.gpkg")
     assert names(tmp_path) == set()
@@ -574,17 +570,19 @@ def test_a_row_that_does_not_come_back_is_noticed(tmp_path, monkeypatch, damage)
 
 @pytest.mark.parametrize("number", [1, 2, 3])
 @pytest.mark.parametrize("kept", [-3, -20, -300, 200])
-def test_a_geojson_that_lost_its_end_is_noticed(tmp_path, monkeypatch, number, kept):
+def test_a_geojson_that_lost_its_end_is_noticed(
+    tmp_path, monkeypatch, around_writing, number, kept
+):
     monkeypatch.setattr(writers, "LAYER_CHUNK", 1)
-    genuine, calls = pyogrio.write_dataframe, []
+    calls = []
 
-    def truncating(frame, path, **options):
-        genuine(frame, path, **options)
+    def truncating(genuine, path, *others):
+        genuine(path, *others)
         calls.append(path)
         if len(calls) == number:
             Path(path).write_bytes(Path(path).read_bytes()[:kept])
 
-    monkeypatch.setattr(pyogrio, "write_dataframe", truncating)
+    around_writing(truncating)
     with pytest.raises(OutputError, match=r"out\.geojson"):
         write_pieces(layer(6), 2, tmp_path / "out.geojson")
     assert names(tmp_path) == set()
