@@ -13,6 +13,7 @@ import pyogrio
 import shapely
 
 from geovehicle.errors import InputError
+from geovehicle.export.columns import frame_of
 from geovehicle.export.formats import FORMATS
 from geovehicle.regions import LAYER, layer_of
 
@@ -90,7 +91,7 @@ def of_dimensions(
     missing = np.asarray(frame.geometry.isna() | frame.geometry.is_empty)
     if missing.any():
         frame = frame[~missing].reset_index(drop=True)
-    if not set(shapely.get_dimensions(frame.geometry.to_numpy())) <= dimensions:
+    if not set(np.unique(shapely.get_dimensions(frame.geometry.to_numpy()))) <= dimensions:
         kinds = ", ".join(sorted(set(frame.geom_type)))
         raise InputError(f"{name} has features of the kind {kinds}; give {wanted}")
     return frame
@@ -154,7 +155,11 @@ def _rows(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
         names = [name for name in fields or () if name in frame]
         return frame if fields is None else frame[[*names, frame.geometry.name]]
     file, layer = layer_of(path)
-    frame = pyogrio.read_dataframe(file, layer=layer, columns=fields, use_arrow=True)
+    options = {"layer": layer, "columns": fields}
+    with pyogrio.open_arrow(file, use_pyarrow=True, **options) as (about, batches):
+        frame = frame_of(batches, about["geometry_name"] or "wkb_geometry", about["crs"])
+    if frame is None:
+        frame = pyogrio.read_dataframe(file, use_arrow=True, **options)
     # the polygons of a table, as text once more
     return frame.drop(columns=WKT, errors="ignore") if suffix == ".csv" else frame
 

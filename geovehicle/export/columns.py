@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +15,6 @@ import shapely
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import geopandas as gpd
     from pyproj import CRS
 
 BATCH = 2**16
@@ -86,6 +86,38 @@ def write_batches(
         pyogrio.write_arrow(batches, path, driver=driver, crs=_text(crs), **options)
 
 
+def frame_of(batches: pa.RecordBatchReader, geometry: str, crs: Any) -> gpd.GeoDataFrame | None:
+    """Return a layer of numbers and texts, as those of vehicles are, from its columns.
+
+    Geometries are made batch by batch, in memory that serves the next batch as well: that is
+    what makes it quicker than all at once.
+
+    Parameters
+    ----------
+    batches : pyarrow.RecordBatchReader
+        None is read where the result is None.
+    geometry : str
+        The column of geometries, as WKB.
+    crs : pyproj.CRS or str or None
+        Of the layer.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame or None
+        None where there are no geometries, or fields of which Arrow and pandas do not mean the
+        same, such as times.
+    """
+    fields = [field for field in batches.schema if field.name != geometry]
+    if len(fields) == len(batches.schema) or not all(_is_plain(one.type) for one in fields):
+        return None
+    tables, shapes = [], [np.empty(0, object)]
+    for batch in batches:
+        tables.append(batch.drop_columns([geometry]))
+        shapes.append(shapely.from_wkb(batch.column(geometry).to_numpy(zero_copy_only=False)))
+    table = pa.Table.from_batches(tables, pa.schema(fields))
+    return gpd.GeoDataFrame(table.to_pandas(), geometry=np.concatenate(shapes), crs=crs)
+
+
 def holds_texts(column: pd.Series[Any]) -> bool:
     """Tell whether a field holds texts, or nothing that tells what it is for."""
     return column.dtype.kind in "OT" and pd.api.types.infer_dtype(column) in ("string", "empty")
@@ -117,6 +149,13 @@ def _common(field: pa.Field) -> pa.Field:
     if pa.types.is_null(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return field.with_type(pa.string())
     return field
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Tell whether Arrow and pandas mean the same by a type."""
+    types = pa.types
+    checks = (types.is_integer, types.is_floating, types.is_boolean)
+    return any(check(kind) for check in (*checks, types.is_string, types.is_large_string))
 
 
 def _text(crs: CRS | None) -> str | None:

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import gc
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 
 from geovehicle.analysis.layers import making_geometries, numbers, read_vehicles, read_zones
 from geovehicle.errors import InputError
@@ -32,6 +36,31 @@ def test_vehicles_are_read_with_the_fields_that_are_needed(cars, tmp_path: Path)
     assert list(read_vehicles(str(path), ["score"])) == ["score", "geometry"]
     assert list(read_vehicles(str(path), [])) == ["geometry"]
     assert list(read_vehicles(str(path), ["height"])) == ["geometry"]
+
+
+@pytest.mark.parametrize("batch", [2, 100])
+def test_batches_make_the_layer_that_pyogrio_reads(tmp_path: Path, monkeypatch, batch: int) -> None:
+    path, places = tmp_path / "zones.gpkg", np.arange(5.0)
+    fields = {
+        "number": pd.array([1, None, 3, 4, 5], "Int64"),
+        "share": [0.5, np.nan, 1, 2, 3],
+        "known": [True, False, True, False, True],
+        "name": ["ä", None, "", "d", "e"],
+    }
+    shapes = [None, *shapely.box(places, 0, places + 1, 1)[1:]]
+    gpd.GeoDataFrame(fields, geometry=shapes, crs=25832).to_file(path)
+    expected = pyogrio.read_dataframe(path)
+    monkeypatch.setattr(pyogrio, "read_dataframe", None)  # which is for other fields
+    opening = partial(pyogrio.open_arrow, batch_size=batch)
+    monkeypatch.setattr(pyogrio, "open_arrow", opening)
+    assert_geodataframe_equal(read_zones(str(path)), expected)
+
+
+def test_dates_and_times_are_read_as_pyogrio_reads_them(tmp_path: Path) -> None:
+    path, time = tmp_path / "zones.gpkg", pd.to_datetime(["2026-01-02 03:04:05+01:00"])
+    fields = {"since": time, "day": [date(2026, 1, 2)], "raw": [b"\xff"]}
+    gpd.GeoDataFrame(fields, geometry=[shapely.box(0, 0, 1, 1)], crs=25832).to_file(path)
+    assert_geodataframe_equal(read_zones(str(path)), pyogrio.read_dataframe(path, use_arrow=True))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".GeoParquet", ".fgb", ".csv"])
