@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from geovehicle.settings import CompareSettings
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ARRIVED, LEFT, STAYED = "arrived", "left", "stayed"
+KINDS = ARRIVED, LEFT, STAYED = "arrived", "left", "stayed"
 
 ADDED = ("change", "iou", "before_id", "after_id")
 """Fields that a comparison adds to those of the vehicles."""
@@ -30,6 +32,12 @@ IOU_DECIMALS = 4
 
 QUADRANGLE = 5
 """Points of its ring, which ends where it began."""
+
+AT_ONCE = 2**14
+"""Vehicles whose overlaps a thread computes together: what this takes fits into the caches."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Of them there are this many: more would wait for each other's turn in Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +96,7 @@ class Changes:
         change = self.vehicles["change"]
         counts = {
             kind: np.bincount(zone[np.asarray(change == kind)[vehicle]], minlength=len(zones))
-            for kind in (ARRIVED, LEFT, STAYED)
+            for kind in KINDS
         }
         totals = {
             "before": counts[LEFT] + counts[STAYED],
@@ -182,15 +190,34 @@ def _overlaps(
     """Return the pairs of vehicles that overlap, (2, M), and their IoU, (M,)."""
     one, other = (frame.geometry.to_numpy() for frame in (before, after))
     if _are_quadrangles(one) and _are_quadrangles(other):
-        pairs = shapely.STRtree(other).query(one)
-        corners = [shapely.get_coordinates(side).reshape(-1, 5, 2)[:, :4] for side in (one, other)]
-        ious = footprint_iou(corners[0][pairs[0]], corners[1][pairs[1]])
-        return np.asarray(pairs), ious
+        return _overlaps_of_quadrangles(one, other)
     nothing = np.empty(0, object)
     overlaps = Overlaps.of_polygons(
         shapely.make_valid(one), np.ones(len(one)), shapely.make_valid(other), nothing
     )
     return overlaps.pairs, overlaps.ious
+
+
+def _overlaps_of_quadrangles(
+    one: NDArray[np.object_], other: NDArray[np.object_]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    tree, corners = shapely.STRtree(other), _corners(other)
+
+    def overlaps(start: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        some = one[start : start + AT_ONCE]
+        first, second = tree.query(some)
+        ious = footprint_iou(_corners(some)[first], corners[second])
+        return np.stack([first + start, second]), ious
+
+    with ThreadPoolExecutor(THREADS) as pool:  # shapely and NumPy leave other threads their turn
+        parts = list(pool.map(overlaps, range(0, max(len(one), 1), AT_ONCE)))
+    pairs, ious = zip(*parts, strict=True)
+    return np.concatenate(pairs, axis=1), np.concatenate(ious)
+
+
+def _corners(quadrangles: NDArray[np.object_]) -> NDArray[np.float64]:
+    rings = shapely.get_coordinates(quadrangles).reshape(-1, QUADRANGLE, 2)
+    return np.asarray(rings[:, :-1])
 
 
 def _are_quadrangles(shapes: NDArray[np.object_]) -> bool:
@@ -209,9 +236,9 @@ def _merged(
     """Return all vehicles as one layer, those that stayed once."""
     gone = np.ones(len(before), bool)
     gone[pairs[0]] = False
-    change = np.full(len(after) + gone.sum(), LEFT, object)
-    change[: len(after)] = ARRIVED
-    change[pairs[1]] = STAYED
+    change = np.full(len(after) + gone.sum(), KINDS.index(LEFT))
+    change[: len(after)] = KINDS.index(ARRIVED)
+    change[pairs[1]] = KINDS.index(STAYED)
     iou = np.full(len(change), np.nan)
     iou[pairs[1]] = np.round(ious, IOU_DECIMALS)
     ids = np.zeros((2, len(change)), np.int64)
@@ -220,7 +247,7 @@ def _merged(
     ids[1, : len(after)] = _ids(after)
     parts = [part for part in (after, before[gone]) if len(part)] or [after]
     frame = gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=before.crs)
-    values = (change.astype(str), iou, *ids)
+    values = (pd.Series(KINDS).take(change).array, iou, *ids)
     return frame.assign(id=np.arange(1, len(frame) + 1), **dict(zip(ADDED, values, strict=True)))
 
 

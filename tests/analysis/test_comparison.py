@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import shapely
+from geopandas.testing import assert_geodataframe_equal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geovehicle.analysis import comparison
 from geovehicle.analysis.comparison import compare, one_to_one
 from geovehicle.errors import GeoreferenceError, InputError
 from geovehicle.settings import CompareSettings
@@ -71,6 +73,16 @@ def test_changes_are_those_of_brute_force(cars, earlier, later, iou) -> None:
             for b, a in brute(before, after, iou)
         )
         assert shares == pytest.approx(expected, abs=1e-3)
+
+
+def test_overlaps_do_not_depend_on_how_many_are_computed_together(cars, monkeypatch) -> None:
+    places = np.random.default_rng(0).uniform((EAST, NORTH), (EAST + 12, NORTH + 12), (2, 25, 2))
+    before, after = (cars(side) for side in places)
+    expected = compare(before, after).vehicles
+    assert (expected["change"] == "stayed").sum() > 5
+    for number in (1, 7):
+        monkeypatch.setattr(comparison, "AT_ONCE", number)
+        assert_geodataframe_equal(compare(before, after).vehicles, expected)
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(1, 4)), max_size=12))
