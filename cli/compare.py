@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,17 +53,22 @@ def command(
 
     from geovehicle.analysis.comparison import ADDED, compare
     from geovehicle.analysis.layers import read_vehicles, read_zones
-    from geovehicle.export.results import check_zones, write_layer, write_zones
-    from geovehicle.export.writers import check_target
+    from geovehicle.export.results import check_zones, kind_of, write_zones
+    from geovehicle.export.writers import LayerWriter, check_target
 
     check_target(destination, layer="changes")
     if zones_output is not None:
         check_zones(zones_output, destination.overwrites)
     own = None if zones is None else read_zones(zones)
     changes = compare(read_vehicles(before), read_vehicles(after), settings)
-    counted = None if own is None else changes.by_zone(own)
     about = provenance("compare", [before, after], settings, zones=zones)
-    write_layer(changes.vehicles, destination, "changes", ("id", *ADDED), about=about)
+    kind = kind_of(changes.vehicles, "changes", ("id", *ADDED))
+    with ThreadPoolExecutor(1) as beside, LayerWriter(destination, kind, about) as writer:
+        counting = beside.submit(lambda: None if own is None else changes.by_zone(own))
+        if destination.is_stream:  # which takes nothing back, should the zones not do
+            counting.result()
+        writer.add(changes.vehicles)
+        counted = counting.result()  # before a file takes its place, for the same reason
     if counted is not None and zones_output is not None:
         write_zones(counted, zones_output, COUNTED, destination.overwrites, about)
     numbers = {name: changes.number(name) for name in COUNTED[2:]}

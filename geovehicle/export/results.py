@@ -118,9 +118,13 @@ def write_layer(
     OutputError
         See :func:`geovehicle.export.writers.write`.
     """
+    write(frame, place, overwrite, kind_of(frame, name, ours), about)
+
+
+def kind_of(frame: gpd.GeoDataFrame, name: str, ours: Sequence[str]) -> Kind:
+    """Return what a layer of any geometries is made of; see :func:`write_layer`."""
     style = name if name in NEEDS else None
-    kind = Kind(name, _geometry_type(frame), tuple(ours), style)
-    write(frame, place, overwrite, kind, about)
+    return Kind(name, _geometry_type(frame), tuple(ours), style)
 
 
 def _table(destination: Destination) -> Path | None:

@@ -66,3 +66,22 @@ def test_what_is_wrong_is_one_line(run, layers, tmp_path) -> None:
     same = ("--zones", zones, "--zones-output", output)
     assert run("compare", before, after, "-o", output, *same).exit_code == 4
     assert not output.exists()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".geojson"])
+def test_zones_that_do_not_fit_leave_an_older_output(run, layers, tmp_path, suffix) -> None:
+    before, after, zones = layers
+    output, table = tmp_path / f"changes{suffix}", tmp_path / "zones.csv"
+    run("compare", before, after, "-o", output)
+    older = output.read_bytes()
+    counted = gpd.read_file(zones).assign(stayed=3)
+    counted.to_file(zones)
+    options = ("--zones", zones, "--zones-output", table)
+    result = run("compare", before, after, "-o", output, "--overwrite", *options)
+    assert result.exit_code == 3
+    assert "the zones have a field stayed already; rename it" in result.stderr
+    assert output.read_bytes() == older
+    assert not table.exists()
+    streamed = run("compare", before, after, "-o", "-", *options)
+    assert streamed.exit_code == 3
+    assert streamed.stdout == ""
