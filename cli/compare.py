@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geovehicle.cycles import making_geometries
 from geovehicle.settings import CompareSettings
 
 from .events import json_option
@@ -33,6 +34,7 @@ COUNTED = ("before", "after", "arrived", "left", "stayed")
     help="These polygons with their counts: .gpkg, .shp, .geojson, or .csv as a table.",
 )
 @json_option()
+@making_geometries()
 def command(
     before: str,
     after: str,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geovehicle.cycles import making_geometries
 from geovehicle.settings import CountSettings
 
 from .events import json_option
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 @destination_options("The zones with their counts, as .csv without geometries")
 @options_of(CountSettings)
 @json_option()
+@making_geometries()
 def command(
     cars: str, zones: str, destination: Destination, settings: CountSettings, as_json: bool
 ) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geovehicle.cycles import making_geometries
 from geovehicle.settings import DensitySettings
 
 from .events import json_option
@@ -25,6 +26,7 @@ DESCRIPTION = "vehicles per hectare"
 @destination_options("A raster, .tif; or with --hex a layer")
 @options_of(DensitySettings)
 @json_option()
+@making_geometries()
 def command(cars: str, destination: Destination, settings: DensitySettings, as_json: bool) -> None:
     """Map how many vehicles there are per hectare.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from geovehicle.cycles import making_geometries
 from geovehicle.settings import FilterSettings
 
 from .events import json_option
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--outside", type=NAME, metavar="FILE", help="Vehicles inside of these polygons go.")
 @json_option()
+@making_geometries()
 def command(
     cars: str,
     destination: Destination,

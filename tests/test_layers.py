@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS = {
     "geovehicle": 0,
+    "geovehicle.cycles": 0,
     "geovehicle.errors": 0,
     "geovehicle.files": 0,
     "geovehicle.journal": 0,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +10,14 @@ import numpy as np
 import pyogrio
 import shapely
 
+from geovehicle.cycles import making_geometries
 from geovehicle.errors import InputError
 from geovehicle.export.columns import frame_of
 from geovehicle.export.formats import FORMATS
 from geovehicle.regions import LAYER, layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -162,22 +161,6 @@ def _rows(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
         frame = pyogrio.read_dataframe(file, use_arrow=True, **options)
     # the polygons of a table, as text once more
     return frame.drop(columns=WKT, errors="ignore") if suffix == ".csv" else frame
-
-
-@contextmanager
-def making_geometries() -> Iterator[None]:
-    """Make many geometries without a search for reference cycles, which they never form.
-
-    Python would go through all that are there each time that their number has grown by a
-    quarter, which takes more than a quarter of the time of reading a million.
-    """
-    searched = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if searched:
-            gc.enable()
 
 
 @making_geometries()

@@ -13,7 +13,7 @@ import pyproj
 import shapely
 from pyproj.exceptions import ProjError
 
-from geovehicle.analysis.layers import making_geometries
+from geovehicle.cycles import making_geometries
 from geovehicle.errors import GeoreferenceError
 
 if TYPE_CHECKING:

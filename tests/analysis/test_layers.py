@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ import pytest
 import shapely
 from geopandas.testing import assert_geodataframe_equal
 
-from geovehicle.analysis.layers import making_geometries, numbers, read_vehicles, read_zones
+from geovehicle.analysis.layers import numbers, read_vehicles, read_zones
 from geovehicle.errors import InputError
 from geovehicle.export.frame import FIELDS
 from geovehicle.export.writers import write
@@ -162,23 +161,3 @@ def test_fields_as_numbers() -> None:
         numbers(frame, "t", "them")
     with pytest.raises(InputError, match="they have no field x; leave out what needs it"):
         numbers(frame, "x", "they")
-
-
-@pytest.mark.parametrize("before", [True, False])
-def test_cycles_are_searched_afterwards_as_before(before: bool) -> None:
-    during = []
-
-    @making_geometries()
-    def read() -> None:
-        during.append(gc.isenabled())
-        raise InputError("unreadable")
-
-    was = gc.isenabled()
-    (gc.enable if before else gc.disable)()
-    try:
-        with pytest.raises(InputError):
-            read()
-        assert during == [False]
-        assert gc.isenabled() is before
-    finally:
-        (gc.enable if was else gc.disable)()
