@@ -3,7 +3,9 @@
 Cars are planted over a city of square blocks, a million by default, and the blocks, ten
 thousand, are the zones.  A second layer shows most of them again, a little askew, and others.
 Each command runs as a user runs it, in a process of its own: start, reading and writing count.
-``compare`` is given twice: with half of the vehicles in each layer, and with all in each::
+All run in turn, three times by default: the median counts, and the slowest is told, which mostly
+is the first.  ``compare`` is given twice: with half of the vehicles in each layer, and with all
+in each::
 
     python benchmarks/analysis.py --output analysis.json
 """
@@ -49,12 +51,16 @@ TURNOVER = 0.3
 
 @dataclass(frozen=True)
 class Row:
-    """What one command took: seconds of the clock and of the processor, and what it said."""
+    """What one command took: seconds of the clock and of the processor, and what it said.
+
+    Of several runs ``seconds`` and ``processor_seconds`` are the medians.
+    """
 
     command: str
     vehicles: int
     zones: int
     seconds: float
+    slowest: float
     processor_seconds: float
     said: str
 
@@ -123,25 +129,38 @@ def commands() -> dict[str, list[str]]:
     }
 
 
-def measured(name: str, arguments: Sequence[str], folder: Path, sizes: tuple[int, int]) -> Row:
-    """Return what one command line takes in a process of its own."""
+def run(arguments: Sequence[str], folder: Path) -> tuple[float, float, str]:
+    """Return what one command line takes in a process of its own, and what it says."""
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     line = [sys.executable, "-m", "geovehicle", *arguments, "--overwrite"]
     told = subprocess.run(line, check=True, cwd=folder, stdout=subprocess.PIPE, text=True)  # noqa: S603
     seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Row(name, *sizes, round(seconds, 2), round(busy, 2), told.stdout.strip())
+    return seconds, busy, told.stdout.strip()
+
+
+def measured(folder: Path, sizes: tuple[int, int], repeats: int) -> list[Row]:
+    """Return what all commands take, which run in turn."""
+    runs = [{name: run(line, folder) for name, line in commands().items()} for _ in range(repeats)]
+    rows = []
+    for name in commands():
+        seconds, busy, said = zip(*(one[name] for one in runs), strict=True)
+        times = (
+            round(float(each), 2) for each in (np.median(seconds), max(seconds), np.median(busy))
+        )
+        rows.append(Row(name, *sizes, *times, said[0]))
+    return rows
 
 
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as Markdown."""
     lines = [
-        "| command | vehicles | zones | seconds | of the processor |",
-        "|---|---:|---:|---:|---:|",
+        "| command | vehicles | zones | seconds | slowest | of the processor |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         counts = f"{row.vehicles:,} | {row.zones:,}"
-        times = f"{row.seconds:.1f} | {row.processor_seconds:.1f}"
+        times = f"{row.seconds:.1f} | {row.slowest:.1f} | {row.processor_seconds:.1f}"
         lines.append(f"| {row.command} | {counts} | {times} |")
     return "\n".join(lines)
 
@@ -152,13 +171,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--vehicles", type=int, default=1_000_000, help="to plant")
     add("--zones", type=int, default=10_000, help="to count them in")
+    add("--repeats", type=int, default=3, help="runs of each command, of which the median counts")
     add("--output", type=Path, help="JSON file for the figures")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         planted(folder, options.vehicles, options.zones)
-        sizes = options.vehicles, options.zones
-        rows = [measured(name, line, folder, sizes) for name, line in commands().items()]
+        rows = measured(folder, (options.vehicles, options.zones), options.repeats)
     print(table(rows))
     keep(rows, options.output)
 
