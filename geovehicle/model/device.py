@@ -14,10 +14,6 @@ from geovehicle.errors import SettingsError
 if TYPE_CHECKING:
     from geovehicle.settings import DeviceName, FloatName
 
-# PyTorch reads it at its first tensor, and has large ones in large pages from then on: fewer to
-# clear, and fewer gaps between the tensors of patches of all sizes.
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 """Parameters of glibc's ``mallopt``, from its malloc.h: from how many bytes on memory at
 the end of the heap is given back, and a block has a mapping of its own; and how many heaps
