@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 from pyproj.exceptions import ProjError
 
-from geovehicle.analysis.layers import POLYGON, of_dimensions, reaching, refuse_doubles
+from geovehicle.analysis.layers import POLYGON, of_dimensions, reaching, refuse_doubles, slices
 from geovehicle.analysis.places import centres, holding, no_way, same_plane, shapes_of
 from geovehicle.export.frame import reproject
 from geovehicle.footprints import footprint_iou
@@ -33,11 +33,8 @@ IOU_DECIMALS = 4
 QUADRANGLE = 5
 """Points of its ring, which ends where it began."""
 
-AT_ONCE = 2**14
-"""Vehicles whose overlaps a thread computes together: what this takes fits into the caches."""
-
 THREADS = min(4, os.cpu_count() or 1)
-"""Of them there are this many: more would wait for each other's turn in Python."""
+"""That compute overlaps: more would wait for each other's turn in Python."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,16 +198,16 @@ def _overlaps(
 def _overlaps_of_quadrangles(
     one: NDArray[np.object_], other: NDArray[np.object_]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    tree, corners = shapely.STRtree(other), _corners(other)
+    tree = shapely.STRtree(other)
 
-    def overlaps(start: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        some = one[start : start + AT_ONCE]
+    def overlaps(part: slice) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        some = one[part]
         first, second = tree.query(some)
-        ious = footprint_iou(_corners(some)[first], corners[second])
-        return np.stack([first + start, second]), ious
+        ious = footprint_iou(_corners(some)[first], _corners(other[second]))
+        return np.stack([first + part.start, second]), ious
 
     with ThreadPoolExecutor(THREADS) as pool:  # shapely and NumPy leave other threads their turn
-        parts = list(pool.map(overlaps, range(0, max(len(one), 1), AT_ONCE)))
+        parts = list(pool.map(overlaps, slices(len(one))))
     pairs, ious = zip(*parts, strict=True)
     return np.concatenate(pairs, axis=1), np.concatenate(ious)
 

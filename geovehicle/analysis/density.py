@@ -155,7 +155,7 @@ def _laid_out(
             raise GeoreferenceError(
                 f"{crs.name} has no UTM zone there; project the vehicles in your GIS"
             ) from error
-    return crs, shapely.get_coordinates(centres(vehicles, crs)), settings.cell / unit_of(crs)
+    return crs, centres(vehicles, crs), settings.cell / unit_of(crs)
 
 
 def _scale(crs: pyproj.CRS, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from geovehicle.export.formats import FORMATS
 from geovehicle.regions import LAYER, layer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,9 @@ POINT, POLYGON = 0, 2
 
 PARQUET, WKT = (".parquet", ".geoparquet"), "WKT"
 """Suffixes of GeoParquet files, and the column of a .csv that holds its polygons."""
+
+AT_ONCE = 2**14
+"""Geometries that are looked at together: what is made of them fits into the caches."""
 
 SHORT = {short: name for name, short in FORMATS[".shp"].short_names.items()}
 """Fields of detected vehicles in a Shapefile, which holds short names only, and their own."""
@@ -146,6 +149,11 @@ def refuse_doubles(frame: gpd.GeoDataFrame, added: Sequence[str], whose: str) ->
         there.append(name.lower())
 
 
+def slices(count: int) -> Iterator[slice]:
+    """Yield which of so many geometries are looked at together: one part at least."""
+    return (slice(start, start + AT_ONCE) for start in range(0, max(count, 1), AT_ONCE))
+
+
 def _rows(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
     """Return what a file holds; GeoParquet without GDAL, whose driver for it few have."""
     suffix = Path(path).suffix.lower()
@@ -172,7 +180,9 @@ def _read(path: str, fields: Sequence[str] | None) -> gpd.GeoDataFrame:
         raise InputError(
             f"{path} cannot be read as a vector layer ({reason}); check the path"
         ) from error
-    if not np.isfinite(shapely.get_coordinates(frame.geometry.to_numpy())).all():
+    shapes = frame.geometry.to_numpy()
+    parts = (shapely.get_coordinates(shapes[some]) for some in slices(len(shapes)))
+    if not all(np.isfinite(part).all() for part in parts):
         raise InputError(f"{path} has coordinates that are no numbers; repair it in the GIS")
     if frame.geometry.has_z.any():
         frame = frame.set_geometry(frame.geometry.force_2d())

@@ -13,10 +13,13 @@ import pyproj
 import shapely
 from pyproj.exceptions import ProjError
 
+from geovehicle.analysis.layers import slices
 from geovehicle.cycles import making_geometries
 from geovehicle.errors import GeoreferenceError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -26,7 +29,7 @@ WAY_OUT = "see whether the layers lie on the same ground"
 
 
 @making_geometries()
-def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.object_]:
+def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.float64]:
     """Return the centres of vehicles in a CRS.
 
     Parameters
@@ -38,25 +41,26 @@ def centres(frame: gpd.GeoDataFrame, crs: pyproj.CRS | None) -> NDArray[np.objec
 
     Returns
     -------
-    ndarray of shapely.Point, shape (N,)
+    ndarray of float64, shape (N, 2)
+        x, y in that CRS.
 
     Raises
     ------
     GeoreferenceError
         If only one of both CRSs is known, or if there is no way from the one to the other.
     """
-    points = np.asarray(shapely.centroid(frame.geometry.to_numpy()), object)
-    places = shapely.get_coordinates(points)
+    shapes, places = frame.geometry.to_numpy(), np.empty((len(frame), 2))
+    for some in slices(len(frame)):
+        places[some] = shapely.get_coordinates(shapely.centroid(shapes[some]))
     if not same_plane(frame.crs, crs):
         try:
             way = pyproj.Transformer.from_crs(frame.crs, crs, always_xy=True)
             places = np.column_stack(way.transform(*places.T))
         except ProjError as error:
             raise no_way(frame.crs, crs) from error
-        points = np.asarray(shapely.points(places), object)
     if not np.isfinite(places).all():
         raise no_way(frame.crs, crs)
-    return points
+    return places
 
 
 def same_plane(one: pyproj.CRS | None, other: pyproj.CRS | None) -> bool:
@@ -80,14 +84,16 @@ def shapes_of(zones: gpd.GeoDataFrame) -> NDArray[np.object_]:
     return np.asarray(shapely.make_valid(shapes), object)
 
 
+@making_geometries()
 def holding(
-    points: NDArray[np.object_], zones: NDArray[np.object_], overlap: OverlapName = "each"
+    places: NDArray[np.float64], zones: NDArray[np.object_], overlap: OverlapName = "each"
 ) -> NDArray[np.intp]:
     """Tell which zones hold points.
 
     Parameters
     ----------
-    points : ndarray of shapely.Point, shape (N,)
+    places : ndarray of float64, shape (N, 2)
+        x, y of the points.
     zones : ndarray of shapely.Geometry or None, shape (Z,)
         Valid polygons of the same plane.
     overlap : {"each", "first"}
@@ -100,30 +106,60 @@ def holding(
     ndarray of int, shape (2, M)
         Pairs of a zone and a point, ordered by point and then by zone.
     """
-    pairs = shapely.STRtree(points).query(zones, predicate="intersects")
-    zone, point = pairs = pairs[:, np.lexsort(pairs)]
+    found = []
+    for start, points, near in _near(places, zones):
+        pairs = near[:, shapely.intersects(zones[near[0]], points[near[1]])]
+        zone, point = _counting(pairs, zones, points, overlap)
+        found.append(np.stack([zone, point + start]))
+    return np.concatenate(found, axis=1)
+
+
+def _counting(
+    pairs: NDArray[np.intp],
+    zones: NDArray[np.object_],
+    points: NDArray[np.object_],
+    overlap: OverlapName,
+) -> NDArray[np.intp]:
+    """Return those pairs of a zone and a point in or on it that count, see :func:`holding`."""
+    zone, point = pairs
     first = np.diff(point, prepend=-1) != 0
     if overlap == "first" or first.all():
-        return np.asarray(pairs[:, first])
+        return pairs[:, first]
     shared = ~first
     shared[:-1] |= ~first[1:]
     inside = np.ones(len(point), bool)
-    shapely.prepare(zones)
     inside[shared] = shapely.contains_properly(zones[zone[shared]], points[point[shared]])
     border = np.flatnonzero(~inside)
     inside[border[np.diff(point[border], prepend=-1) != 0]] = True
-    return np.asarray(pairs[:, inside])
+    return pairs[:, inside]
 
 
+@making_geometries()
 def held(
-    points: NDArray[np.object_], polygons: NDArray[np.object_], border: bool
+    places: NDArray[np.float64], polygons: NDArray[np.object_], border: bool
 ) -> NDArray[np.bool_]:
-    """Tell which points, (N,), are in one of polygons, with those on its border or without."""
-    predicate = "intersects" if border else "contains_properly"
-    found = shapely.STRtree(points).query(polygons, predicate=predicate)
-    inside = np.zeros(len(points), bool)
-    inside[found[1]] = True
+    """Tell which points, (N, 2), are in one of polygons, with those on its border or without."""
+    test = shapely.intersects if border else shapely.contains_properly
+    inside = np.zeros(len(places), bool)
+    for start, points, (polygon, point) in _near(places, polygons):
+        inside[start + point[test(polygons[polygon], points[point])]] = True
     return inside
+
+
+def _near(
+    places: NDArray[np.float64], polygons: NDArray[np.object_]
+) -> Iterator[tuple[int, NDArray[np.object_], NDArray[np.intp]]]:
+    """Yield some points after others, with the polygons whose bounds they are in.
+
+    These are the number of the first point, the points, and pairs, (2, M), of a polygon and one
+    of these points, ordered by point and then by polygon.
+    """
+    shapely.prepare(polygons)
+    tree = shapely.STRtree(polygons)
+    for some in slices(len(places)):
+        points = np.asarray(shapely.points(places[some]), object)
+        pairs = tree.query(points)[::-1]
+        yield some.start, points, pairs[:, np.lexsort(pairs)]
 
 
 def no_way(start: pyproj.CRS | None, end: pyproj.CRS | None) -> GeoreferenceError:

@@ -7,7 +7,7 @@ from geopandas.testing import assert_geodataframe_equal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geovehicle.analysis import comparison
+from geovehicle.analysis import layers
 from geovehicle.analysis.comparison import compare, one_to_one
 from geovehicle.errors import GeoreferenceError, InputError
 from geovehicle.settings import CompareSettings
@@ -81,7 +81,7 @@ def test_overlaps_do_not_depend_on_how_many_are_computed_together(cars, monkeypa
     expected = compare(before, after).vehicles
     assert (expected["change"] == "stayed").sum() > 5
     for number in (1, 7):
-        monkeypatch.setattr(comparison, "AT_ONCE", number)
+        monkeypatch.setattr(layers, "AT_ONCE", number)
         assert_geodataframe_equal(compare(before, after).vehicles, expected)
 
 
@@ -160,6 +160,6 @@ def test_what_cannot_be_compared_is_told(cars, zones) -> None:
         compare(vehicles, cars(at(0), crs=None))
     far = vehicles.set_geometry([shapely.box(170, -80, 170.1, -79.9)], crs=4326)
     disc = cars([[0, 0]], crs="+proj=ortho +lat_0=52 +lon_0=10 +type=crs")
-    for layers in ((disc, far), (vehicles, cars(at(0), crs='LOCAL_CS["site",UNIT["metre",1]]'))):
+    for both in ((disc, far), (vehicles, cars(at(0), crs='LOCAL_CS["site",UNIT["metre",1]]'))):
         with pytest.raises(GeoreferenceError, match="lie on the same ground"):
-            compare(*layers)
+            compare(*both)
